@@ -1,0 +1,5 @@
+"""rtstyle paints live video with feed-forward style networks."""
+
+from __future__ import annotations
+
+__version__ = "0.1.0"
