@@ -1,0 +1,171 @@
+"""The package as others meet it: the command, the wheel, the README's promises, the direction of imports."""
+
+from __future__ import annotations
+
+import ast
+import importlib.metadata
+import importlib.util
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+import typer.main
+
+import rtstyle
+from rtstyle.cli.main import app
+
+COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+HEAVY = ("torch", "torchvision", "cv2", "av", "gradio", "numpy", "PIL", "matplotlib", "safetensors", "tqdm")
+TEST_COMMAND = "pip install -e '.[test]' && pytest"
+LAYERS = (
+    ("errors",),
+    ("frame", "config", "pixels"),
+    ("nets", "perceptual"),
+    ("styles",),
+    ("engines",),
+    ("stylizer",),
+    ("sources", "sinks"),
+    ("pipeline",),
+    ("evaluate", "optimize", "training", "bench"),
+    ("webui",),
+    ("cli",),
+)
+
+
+def run_python(code: str, *arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code, *arguments], cwd=cwd, capture_output=True, text=True, timeout=100)
+
+
+def test_help_imports_nothing_heavy() -> None:
+    done = run_python(
+        "import sys\n"
+        "from rtstyle.cli.main import app\n"
+        "app(['--help'], standalone_mode=False)\n"
+        f"print('HEAVY', [name for name in {HEAVY} if name in sys.modules])"
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "HEAVY []"
+    assert all(name in done.stdout for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_command_is_documented(name: str, repository: Path) -> None:
+    command = COMMANDS[name]
+    assert command.help
+    assert command.help.strip()
+    undocumented = [parameter.name for parameter in command.params if not getattr(parameter, "help", None)]
+    assert undocumented == []
+    assert f"rtstyle {name}" in (repository / "README.md").read_text(encoding="utf-8")
+
+
+def test_version_is_stated_once() -> None:
+    assert importlib.metadata.version("rtstyle") == rtstyle.__version__
+    assert (
+        run_python("import sys; from rtstyle.cli.main import app; app(['--version'])").stdout.strip()
+        == f"rtstyle {rtstyle.__version__}"
+    )
+
+
+def test_public_names_exist_and_are_few() -> None:
+    assert len(set(rtstyle.__all__)) == len(rtstyle.__all__) <= 12
+    assert [name for name in rtstyle.__all__ if not hasattr(rtstyle, name)] == []
+
+
+def test_readme_commands_are_what_ci_runs(repository: Path) -> None:
+    readme = (repository / "README.md").read_text(encoding="utf-8")
+    ci = (repository / ".ci" / "run").read_text(encoding="utf-8")
+    assert f"\n{TEST_COMMAND}\n" in readme
+    install, test = TEST_COMMAND.split(" && ")
+    assert [
+        line for line in ci.splitlines() if line.startswith("timeout ") and line.endswith(install.removeprefix("pip install "))
+    ]
+    assert [line for line in ci.splitlines() if line.startswith("timeout ") and line.split()[-1] == test]
+    assert "rtstyle video demos/clip.mp4 out.mp4 --style wave" in readme
+    assert (repository / "demos" / "clip.mp4").is_file()
+
+
+@pytest.mark.parametrize("path", ["README.md", "demos/README.md"])
+def test_links_lead_somewhere(path: str, repository: Path) -> None:
+    page = repository / path
+    targets = [part.split(")")[0] for part in page.read_text(encoding="utf-8").split("](")[1:]]
+    broken = [target for target in targets if "://" not in target and not (page.parent / target.split("#")[0]).exists()]
+    assert broken == []
+
+
+def imports_at_load(path: Path) -> set[str]:
+    """First-level modules of rtstyle that a file imports when it is loaded (not inside functions, not for types only)."""
+    names: set[str] = set()
+    pending: list[ast.stmt] = list(ast.parse(path.read_text(encoding="utf-8")).body)
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("rtstyle."):
+            names.add((node.module or "").split(".")[1])
+        elif isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("rtstyle.")}
+        elif isinstance(node, ast.Try | ast.With):
+            pending += node.body
+    return names
+
+
+def test_imports_go_one_way() -> None:
+    package = Path(rtstyle.__file__).parent
+    level = {name: number for number, names in enumerate(LAYERS) for name in names}
+    upward = [
+        f"{path.relative_to(package)} imports {name}"
+        for path in package.rglob("*.py")
+        if (own := path.relative_to(package).parts[0].removesuffix(".py")) in level
+        for name in imports_at_load(path)
+        if level.get(name, -1) > level[own]
+    ]
+    assert upward == []
+
+
+@pytest.mark.parametrize(
+    ("blocked", "modules"),
+    [
+        (("av", "cv2", "gradio"), ("rtstyle.training",)),
+        (("cv2", "gradio"), ("rtstyle.pipeline", "rtstyle.sources", "rtstyle.sinks")),
+    ],
+    ids=["training", "video"],
+)
+def test_works_without(blocked: tuple[str, ...], modules: tuple[str, ...]) -> None:
+    done = run_python(
+        "import importlib, pkgutil, sys\n"
+        f"sys.modules.update(dict.fromkeys({blocked}))\n"
+        f"for name in {modules}:\n"
+        "    module = importlib.import_module(name)\n"
+        "    for part in pkgutil.iter_modules(getattr(module, '__path__', [])):\n"
+        "        importlib.import_module(f'{name}.{part.name}')\n"
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module")
+def wheel(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if importlib.util.find_spec("hatchling") is None:
+        pytest.skip("hatchling is not installed: pip install -e '.[test]'")
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    subprocess.run(command, cwd=repository, check=True, capture_output=True, timeout=100)
+    return next(folder.glob("*.whl"))
+
+
+def test_wheel_carries_package_and_weights(wheel: Path, repository: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    weights = {f"rtstyle/{path.relative_to(repository)}" for path in (repository / "weights").rglob("*") if path.is_file()}
+    assert weights
+    assert weights <= names
+    assert {"rtstyle/py.typed", "rtstyle/cli/main.py"} <= names
+    assert {name.split("/")[0] for name in names} == {"rtstyle", f"rtstyle-{rtstyle.__version__}.dist-info"}
+
+
+def test_weights_are_found_in_wheel_and_checkout(wheel: Path, repository: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path)
+    for root, expected in ((tmp_path, tmp_path / "rtstyle" / "weights"), (repository, repository / "weights")):
+        code = "import sys; sys.path.insert(0, sys.argv[1]); from rtstyle.styles import weights_folder; print(weights_folder())"
+        done = run_python(code, str(root), cwd=tmp_path.parent)
+        assert done.stdout.strip() == str(expected), done.stderr
