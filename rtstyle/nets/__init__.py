@@ -7,13 +7,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from rtstyle.errors import UsageError
+from rtstyle.nets.aonet import AONet, AONetConfig
 from rtstyle.nets.base import NetworkConfig, StyleNetwork
+from rtstyle.nets.johnson import JohnsonConfig, JohnsonNet
+from rtstyle.nets.texture import TextureConfig, TextureNet
 from rtstyle.nets.transformer import NetConfig, TransformerNet
+from rtstyle.nets.vgg_decoder import VGGDecoderConfig, VGGDecoderNet
 
 __all__ = ["ARCHITECTURES", "NetworkConfig", "StyleNetwork", "architecture", "build_network", "network_config", "network_table"]
 
 ARCHITECTURES: dict[str, tuple[type[NetworkConfig], type[Any]]] = {
     TransformerNet.arch: (NetConfig, TransformerNet),
+    JohnsonNet.arch: (JohnsonConfig, JohnsonNet),
+    AONet.arch: (AONetConfig, AONet),
+    VGGDecoderNet.arch: (VGGDecoderConfig, VGGDecoderNet),
+    TextureNet.arch: (TextureConfig, TextureNet),
 }
 """Name -> the config's class and the network's class, a :class:`StyleNetwork`."""
 

@@ -11,12 +11,18 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from rtstyle.errors import UsageError
 from rtstyle.nets.layers import ConditionalInstanceNorm, StyleReader
 
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkConfig:
     """Everything that defines a network's shape; one subclass per architecture. Unfit values raise ValueError."""
+
+    @property
+    def multiple(self) -> int:
+        """Height and width that the network takes are multiples of this; the caller pads and crops."""
+        raise NotImplementedError
 
 
 class StyleNetwork(nn.Module, ABC):
@@ -28,12 +34,15 @@ class StyleNetwork(nn.Module, ABC):
 
     arch: ClassVar[str]
     """The name in recipes and manifests."""
-    multiple: int
-    """Height and width that the network takes are multiples of this; the caller pads and crops."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
+
+    @property
+    def multiple(self) -> int:
+        """Height and width that the network takes are multiples of this; the caller pads and crops."""
+        return self.config.multiple
 
     @property
     def style_size(self) -> int:
@@ -51,8 +60,15 @@ class StyleNetwork(nn.Module, ABC):
         parts = [torch.cat((torch.ones(n.channels), torch.zeros(n.channels))) for n in self.norms()]
         return torch.cat((*parts, torch.ones(1)))
 
-    def load_pretrained(self, weights: Path | None) -> None:
-        """Fetch what the network borrows from elsewhere, before training from scratch; most borrow nothing."""
+    def load_pretrained(self, loss_network: str, weights: Path | None) -> None:
+        """Fetch what the network borrows from a classifier, before training from scratch; most borrow nothing.
+
+        ``weights`` is the file of the classifier ``loss_network``, and serves where that is the one borrowed from.
+        """
+
+    def with_noise(self, style: Tensor, amount: float) -> Tensor:
+        """The style with its noise ``amount`` times as loud; raises :class:`UsageError` where the network has none."""
+        raise UsageError(f"the network '{self.arch}' paints without noise; only texture takes it")
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
         """Paint.

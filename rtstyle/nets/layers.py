@@ -15,8 +15,10 @@ EPSILON = 1e-5
 class ConvLayer(nn.Conv2d):
     """Same-size (or strided) convolution with reflection padding, which leaves no frame at the border."""
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, *, stride: int = 1, bias: bool = True) -> None:
-        super().__init__(in_channels, out_channels, kernel_size, stride=stride, bias=bias)
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: int, *, stride: int = 1, groups: int = 1, bias: bool = True
+    ) -> None:
+        super().__init__(in_channels, out_channels, kernel_size, stride=stride, groups=groups, bias=bias)
         self.reflect = kernel_size // 2
 
     def forward(self, input: Tensor) -> Tensor:
@@ -76,10 +78,12 @@ class StyleReader:
 class NormedConv(nn.Module):
     """Convolution, conditional instance norm and, unless told otherwise, ReLU."""
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, *, stride: int = 1, relu: bool = True) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: int, *, stride: int = 1, groups: int = 1, relu: bool = True
+    ) -> None:
         super().__init__()
         # The norm takes the mean away at full strength, but at lower strengths a bias still counts.
-        self.conv = ConvLayer(in_channels, out_channels, kernel_size, stride=stride)
+        self.conv = ConvLayer(in_channels, out_channels, kernel_size, stride=stride, groups=groups)
         self.norm = ConditionalInstanceNorm(out_channels)
         self.relu = relu
 

@@ -45,6 +45,10 @@ class NetConfig(NetworkConfig):
         if self.width < 1 or self.blocks < 0 or self.deep_blocks < 0:
             raise ValueError(f"width must be at least 1, blocks and deep_blocks at least 0: {self}")
 
+    @property
+    def multiple(self) -> int:
+        return MULTIPLE
+
 
 class DeepLevel(nn.Module):
     """Residual blocks one octave down, twice as wide, added to what came in."""
@@ -66,7 +70,6 @@ class TransformerNet(StyleNetwork):
     """Paints a batch of pictures in the styles given as vectors."""
 
     arch = "transformer"
-    multiple = MULTIPLE
     config: NetConfig
 
     def __init__(self, config: NetConfig) -> None:

@@ -1,0 +1,70 @@
+"""Learning from a slow teacher: photos beside the pictures that optimisation (``rtstyle optimize``) made of them.
+
+A folder of lessons holds ``photos/NAME.*`` and, per style of the recipe, ``STYLE/NAME.*``.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from rtstyle.errors import UsageError
+from rtstyle.pixels import Pixels, resize
+from rtstyle.training.data import as_batch, list_pictures, load_picture
+
+PHOTOS = "photos"
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A batch: ``photos`` and what they should become, ``taught``, (N, 3, S, S); ``chosen`` (N,): the styles' indices."""
+
+    photos: Tensor
+    chosen: Tensor
+    taught: Tensor
+
+
+class Lessons:
+    """Endless random crops of the pairs in ``folder``, the same crop of the photo and of its painting.
+
+    Raises :class:`UsageError` for a folder without ``photos`` or without a painting of a listed style.
+    """
+
+    def __init__(self, folder: Path, styles: Sequence[str], *, batch_size: int, image_size: int, seed: int) -> None:
+        self.batch_size = batch_size
+        self.image_size = image_size
+        self.random = random.Random(seed)
+        photos = {path.stem: path for path in list_pictures(folder / PHOTOS)}
+        self.pairs: list[tuple[int, Path, Path]] = []
+        for index, style in enumerate(styles):
+            painted = list_pictures(folder / style) if (folder / style).is_dir() else []
+            self.pairs += [(index, photos[path.stem], path) for path in painted if path.stem in photos]
+        if not self.pairs:
+            raise UsageError(f"no pair in {folder}: give {PHOTOS}/NAME.jpg and {styles[0]}/NAME.jpg (or .png) of the same name")
+
+    def __iter__(self) -> Iterator[Lesson]:
+        while True:
+            # With replacement, so that fewer pairs than a batch holds will do.
+            drawn = self.random.choices(self.pairs, k=self.batch_size)
+            crops = [self._crops(load_picture(photo), load_picture(painted)) for _, photo, painted in drawn]
+            yield Lesson(
+                photos=as_batch([photo for photo, _ in crops]),
+                chosen=torch.tensor([index for index, _, _ in drawn]),
+                taught=as_batch([painted for _, painted in crops]),
+            )
+
+    def _crops(self, photo: Pixels, painted: Pixels) -> tuple[Pixels, Pixels]:
+        """At the painting's own scale where it is large enough: its strokes are what is to be learned."""
+        height, width = painted.shape[:2]
+        photo = resize(photo, (height, width))
+        side = min(height, width, self.image_size)
+        left, top = self.random.randint(0, width - side), self.random.randint(0, height - side)
+        box = (left, top, left + side, top + side)
+        step = self.random.choice((1, -1))
+        photo, painted = (resize(p, (self.image_size, self.image_size), box=box)[:, ::step] for p in (photo, painted))
+        return photo, painted
