@@ -1,0 +1,54 @@
+"""The ``rtstyle`` command."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import typer
+
+from rtstyle import __version__
+from rtstyle.cli.image import image
+from rtstyle.cli.styles import styles
+from rtstyle.cli.train import train
+from rtstyle.errors import RTStyleError
+
+app = typer.Typer(
+    name="rtstyle",
+    help="Paint live video: webcams, films and stills in the style of a painting.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(image)
+app.command()(styles)
+app.command()(train)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"rtstyle {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
+    verbose: bool = typer.Option(False, "--verbose", "-v", help="Say more about what is going on."),
+) -> None:
+    """Exit codes: 0 done, 1 the work failed, 2 the request was wrong."""
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="rtstyle: %(message)s", stream=sys.stderr)
+
+
+def main() -> None:
+    """Run a command; a user's mistake ends in one line on stderr, never in a traceback."""
+    try:
+        app()
+    except RTStyleError as error:
+        typer.echo(f"rtstyle: {error}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("rtstyle: interrupted", err=True)
+        sys.exit(130)

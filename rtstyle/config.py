@@ -1,0 +1,71 @@
+"""Small frozen choices that several parts share, validated once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from rtstyle.errors import UsageError
+from rtstyle.pixels import Size, scaled_size
+
+TIERS = ("live", "studio")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """How a pipeline runs."""
+
+    batch: int = 1
+    """Frames painted at once; live sources always paint one."""
+    size: Size | None = None
+    """(height, width) to bring frames to before painting; None keeps them."""
+    queue: int = 8
+    """Frames that may wait between two stages; bounds memory."""
+    limit: int | None = None
+    """Stop after this many frames."""
+
+    def __post_init__(self) -> None:
+        if self.batch < 1:
+            raise UsageError(f"batch is {self.batch}; it must be at least 1")
+        if self.queue < 1:
+            raise UsageError(f"queue is {self.queue}; it must be at least 1")
+        if self.limit is not None and self.limit < 1:
+            raise UsageError(f"the limit is {self.limit} frames; it must be at least 1")
+
+
+def parse_size(text: str) -> Size:
+    """``"640x360"`` (width x height, as everyone writes it) -> (360, 640)."""
+    width, x, height = text.lower().partition("x")
+    if not (x and width.isdigit() and height.isdigit()):
+        raise UsageError(f"size '{text}' is not WIDTHxHEIGHT, for example 1280x720")
+    size = int(height), int(width)
+    if min(size) < 16:
+        raise UsageError(f"size {text} is too small: both sides need at least 16 pixels")
+    return size
+
+
+def target_size(size: Size, *, wanted: str | None, scale: float | None) -> Size | None:
+    """The size to paint at from ``--size`` or ``--scale``; None where neither is given."""
+    if wanted is not None and scale is not None:
+        raise UsageError("give --size or --scale, not both")
+    if wanted is not None:
+        return parse_size(wanted)
+    if scale is None:
+        return None
+    if not 0 < scale <= 8:
+        raise UsageError(f"scale {scale} is outside 0..8")
+    height, width = scaled_size(size, max(1, round(min(size) * scale)))
+    if min(height, width) < 16:
+        raise UsageError(f"scale {scale} makes {width}x{height}; both sides need at least 16 pixels")
+    return height, width
+
+
+def parse_rate(text: str) -> Fraction:
+    """``"30"``, ``"29.97"`` or ``"30000/1001"`` -> frames per second."""
+    try:
+        rate = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        raise UsageError(f"rate '{text}' is not a number of frames per second, for example 30 or 30000/1001") from None
+    if not 0 < rate <= 1000:
+        raise UsageError(f"rate {text} is outside 0..1000 frames per second")
+    return rate

@@ -1,0 +1,6 @@
+"""How a network is executed: one small file per way, behind one seam."""
+
+from rtstyle.engines.base import Engine, FrameNetwork
+from rtstyle.engines.eager import EagerEngine
+
+__all__ = ["EagerEngine", "Engine", "FrameNetwork"]

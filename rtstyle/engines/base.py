@@ -1,0 +1,35 @@
+"""The seam between a Stylizer and the ways to run its network."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from rtstyle.nets import StyleNetwork
+from rtstyle.pixels import pad_to_multiple, to_float, to_uint8
+
+
+class Engine(Protocol):
+    """Runs one network on one device."""
+
+    name: str
+
+    def __call__(self, frames: Tensor, style: Tensor) -> Tensor:
+        """Paint uint8 (N, H, W, 3) in the style(s) (D,) or (N, D), float32; both on the CPU, so is the uint8 result."""
+        ...
+
+
+class FrameNetwork(nn.Module):
+    """A style network between the two pixel crossings: uint8 in, uint8 out, any size from 16 px a side."""
+
+    def __init__(self, network: StyleNetwork, dtype: torch.dtype = torch.float32) -> None:
+        super().__init__()
+        self.network = network
+        self.dtype = dtype
+
+    def forward(self, frames: Tensor, style: Tensor) -> Tensor:
+        height, width = frames.shape[1:3]
+        x = pad_to_multiple(to_float(frames, self.dtype), self.network.multiple)
+        return to_uint8(self.network(x, style.to(self.dtype))[..., :height, :width])

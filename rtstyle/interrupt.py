@@ -1,0 +1,33 @@
+"""Ctrl-C and SIGTERM as a question that a loop can ask when it suits it."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Any
+
+
+@contextmanager
+def interruptible() -> Generator[Callable[[], bool]]:
+    """Yield a function that tells whether an interrupt came; a second Ctrl-C acts at once.
+
+    Outside the main thread signals are not ours to take: the function then always says no.
+    """
+    seen: list[int] = []
+    previous: dict[int, Any] = {}
+
+    def note(number: int, _frame: object) -> None:
+        seen.append(number)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            previous[number] = signal.signal(number, note)
+    except ValueError:
+        pass
+    try:
+        yield lambda: bool(seen)
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

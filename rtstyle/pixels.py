@@ -1,0 +1,79 @@
+"""The only place where pixels change their type, size or colour.
+
+Outside a network a picture is ``uint8 (H, W, 3)`` RGB, a batch ``uint8 (N, H, W, 3)``. Inside it is float
+``(N, 3, H, W)`` in [0, 1]. The two crossings are :func:`to_float` and :func:`to_uint8`; the way back
+rounds (truncation darkens every picture by half a level) and the round trip of any uint8 is exact.
+Sizes are ``(height, width)``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+Pixels = NDArray[np.uint8]
+Size = tuple[int, int]
+
+# BT.709 luma weights, as ITU-R BT.709-6 item 3.2; red, green, blue.
+LUMA_WEIGHTS = (0.2126, 0.7152, 0.0722)
+
+
+def to_float(pixels: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+    """uint8 (N, H, W, 3) in [0, 255] -> float (N, 3, H, W) in [0, 1], in channels_last memory."""
+    return pixels.permute(0, 3, 1, 2).to(dtype) / 255.0
+
+
+def to_uint8(x: Tensor) -> Tensor:
+    """Float (N, 3, H, W), clamped to [0, 1] -> uint8 (N, H, W, 3), rounded to the nearest level."""
+    return (x.float().clamp(0.0, 1.0) * 255.0).round().to(torch.uint8).permute(0, 2, 3, 1)
+
+
+def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
+    """Reflect-pad (N, C, H, W) at the right and the bottom up to the next multiple; crop with ``[..., :H, :W]``."""
+    height, width = x.shape[-2:]
+    bottom, right = -height % multiple, -width % multiple
+    if bottom or right:
+        x = F.pad(x, (0, right, 0, bottom), mode="reflect")
+    return x
+
+
+def resize(pixels: Pixels, size: Size, *, box: tuple[float, float, float, float] | None = None) -> Pixels:
+    """Resize uint8 (H, W, C) to ``size`` with Lanczos, anti-aliased when shrinking.
+
+    ``box`` is the part to take, as (left, top, right, bottom) in pixels; the whole picture by default.
+    """
+    height, width = size
+    if box is None and pixels.shape[:2] == size:
+        return pixels
+    picture = Image.fromarray(pixels).resize((width, height), Image.Resampling.LANCZOS, box=box)
+    return np.asarray(picture, dtype=np.uint8)
+
+
+def centre_square(pixels: Pixels, side: int) -> Pixels:
+    """The middle of a picture as a square of ``side`` px."""
+    height, width = pixels.shape[:2]
+    short = min(height, width)
+    left, top = (width - short) / 2, (height - short) / 2
+    return resize(pixels, (side, side), box=(left, top, left + short, top + short))
+
+
+def scaled_size(size: Size, short_side: int, multiple: int = 1) -> Size:
+    """``size`` scaled so that its short side is ``short_side``, both sides rounded to ``multiple``."""
+    scale = short_side / min(size)
+    height, width = (max(multiple, round(side * scale / multiple) * multiple) for side in size)
+    return height, width
+
+
+def transfer_luma(painted: Pixels, original: Pixels) -> Pixels:
+    """Keep the colours of ``original`` and take the brightness of ``painted`` (Gatys et al. 2016, arXiv 1606.05897, sec. 3).
+
+    Both are uint8 (..., H, W, 3) of one shape. Each original pixel is moved along grey by the difference of luma, which
+    leaves its colour differences (Cb, Cr) as they were wherever the result is in gamut.
+    """
+    weights = np.asarray(LUMA_WEIGHTS, dtype=np.float32)
+    shift = (painted.astype(np.float32) - original.astype(np.float32)) @ weights
+    return np.clip(np.rint(original + shift[..., None]), 0, 255).astype(np.uint8)

@@ -1,0 +1,1 @@
+"""Where frames go. Nothing heavy is imported here: take the sink from its own module."""

@@ -1,0 +1,1 @@
+"""Where frames come from. Nothing heavy is imported here: take the source from its own module."""

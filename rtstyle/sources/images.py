@@ -1,0 +1,92 @@
+"""Still pictures: upright, in sRGB, with their opacity kept aside."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from PIL import Image, ImageCms, ImageOps
+
+from rtstyle.errors import SourceError, UsageError
+from rtstyle.frame import Frame, StreamInfo
+from rtstyle.pixels import Pixels
+
+# Pillow warns at 90 megapixels and stops at twice that; a picture of 12,000 x 8,000 is legal here, a bomb is not.
+LARGEST_PIXELS = 300_000_000
+
+
+def read_still(path: Path) -> tuple[Pixels, Pixels | None]:
+    """Decode a picture: uint8 (H, W, 3) sRGB, EXIF orientation applied, and its alpha uint8 (H, W) where it has one.
+
+    Raises :class:`UsageError` where there is no such file and :class:`SourceError` where it is no picture.
+    """
+    if not path.is_file():
+        raise UsageError(f"no picture at {path}")
+    try:
+        with Image.open(path) as picture:
+            if picture.width * picture.height > LARGEST_PIXELS:
+                raise SourceError(
+                    f"{path} has {picture.width}x{picture.height} pixels; the limit is {LARGEST_PIXELS // 1_000_000} megapixels"
+                )
+            upright = ImageOps.exif_transpose(picture)
+            alpha = None
+            if "A" in upright.getbands() or "transparency" in upright.info:
+                rgba = upright.convert("RGBA")
+                alpha = np.asarray(rgba.getchannel("A"), dtype=np.uint8)
+                upright = _with_profile(rgba.convert("RGB"), upright.info.get("icc_profile"))
+            return np.asarray(_to_srgb(upright), dtype=np.uint8), alpha
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise SourceError(f"{path} is not a readable picture: {error}") from error
+
+
+def _with_profile(picture: Image.Image, profile: bytes | None) -> Image.Image:
+    if profile:
+        picture.info["icc_profile"] = profile
+    return picture
+
+
+def _to_srgb(picture: Image.Image) -> Image.Image:
+    """RGB in sRGB: phones embed wider colour spaces, and 16-bit greys would be clipped by a plain conversion."""
+    if picture.mode.startswith("I"):
+        wide = np.asarray(picture, dtype=np.float64)
+        return Image.fromarray(np.rint(wide / 257.0).clip(0, 255).astype(np.uint8)).convert("RGB")
+    profile = picture.info.get("icc_profile")
+    if profile and picture.mode in ("RGB", "CMYK", "L"):
+        try:
+            embedded = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            converted = ImageCms.profileToProfile(picture, embedded, ImageCms.createProfile("sRGB"), outputMode="RGB")
+        except (ImageCms.PyCMSError, OSError):
+            converted = None  # a damaged profile: the pixels as they are
+        if converted is not None:
+            return converted
+    return picture.convert("RGB")
+
+
+class ImageSource:
+    """One still as a stream of one frame."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._frame: Frame | None = None
+
+    @property
+    def info(self) -> StreamInfo:
+        assert self._frame is not None, "info is valid inside the with block"
+        return StreamInfo(size=self._frame.size, time_base=Fraction(1), frames=1, name=self.path.name)
+
+    def __enter__(self) -> Self:
+        pixels, alpha = read_still(self.path)
+        self._frame = Frame(data=pixels, pts=0, time_base=Fraction(1), index=0, duration=1, alpha=alpha)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._frame = None
+
+    def __iter__(self) -> Iterator[Frame]:
+        if self._frame is not None:
+            yield self._frame

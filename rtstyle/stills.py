@@ -1,0 +1,78 @@
+"""Painting still pictures: which file goes where, and each through the one pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rtstyle.errors import RTStyleError, UsageError
+from rtstyle.pipeline import run
+from rtstyle.sinks.images import FORMATS, ImageSink, check_still_path
+from rtstyle.sources.images import ImageSource
+from rtstyle.styles import StyleMix
+from rtstyle.stylizer import Stylizer
+
+Job = tuple[Path, StyleMix, Path]
+"""A picture, the look it gets, the file it goes to."""
+
+
+def plan_stills(inputs: Sequence[Path], target: Path, mixes: Sequence[StyleMix], *, overwrite: bool) -> list[Job]:
+    """Decide every output before any work.
+
+    One picture in one style may go to a file; several need a folder (made when missing) and are named
+    ``PICTURE_STYLE.EXT``. Raises :class:`UsageError` for a missing input, an output that exists (without
+    ``overwrite``) or is an input, and a name that no format has.
+    """
+    for path in inputs:
+        if not path.is_file():
+            raise UsageError(f"no picture at {path}")
+    single = len(inputs) == 1 and len(mixes) == 1
+    is_folder = target.is_dir() or (not single and target.suffix.lower() not in FORMATS)
+    if not is_folder and not single:
+        raise UsageError(f"{len(inputs)} pictures in {len(mixes)} styles need a folder to go to, not the file {target}")
+    jobs: list[Job] = []
+    if is_folder:
+        if not target.parent.is_dir():
+            raise UsageError(f"the folder {target.parent} does not exist")
+        for path in inputs:
+            for mix in mixes:
+                suffix = path.suffix if path.suffix.lower() in FORMATS else ".png"
+                jobs.append((path, mix, target / f"{path.stem}_{_file_part(mix)}{suffix}"))
+    else:
+        check_still_path(target)
+        jobs.append((inputs[0], mixes[0], target))
+    originals = {path.resolve() for path in inputs}
+    outputs: set[Path] = set()
+    for _, _, out in jobs:
+        if out.resolve() in originals:
+            raise UsageError(f"the output {out} is one of the inputs; nothing is painted over its original")
+        if out in outputs:
+            raise UsageError(f"two pictures would both be written to {out}; give them different names or folders")
+        if out.exists() and not overwrite:
+            raise UsageError(f"{out} exists; use --overwrite to replace it")
+        outputs.add(out)
+    if is_folder:
+        target.mkdir(exist_ok=True)
+    return jobs
+
+
+def paint_stills(jobs: Sequence[Job], stylizer: Stylizer) -> Iterator[tuple[Job, RTStyleError | None]]:
+    """Paint one after the other, each result as it comes; a bad picture does not stop the others."""
+    look = stylizer.look
+    for job in jobs:
+        path, mix, out = job
+        stylizer.look = look.changed(mix=mix)
+        try:
+            with ImageSource(path) as source, ImageSink(out) as sink:
+                run(source, stylizer, [sink])
+        except RTStyleError as error:
+            yield job, error
+        else:
+            yield job, None
+
+
+def _file_part(mix: StyleMix) -> str:
+    """A mix as part of a file name: ``wave``, ``wave70-scream30``, ``my``."""
+    if len(mix.parts) == 1:
+        return Path(mix.parts[0][0]).stem
+    return "-".join(f"{Path(name).stem}{round(100 * share)}" for name, share in mix.parts)

@@ -1,0 +1,34 @@
+"""Checkpoints: written whole or not at all, read without running anything they contain."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rtstyle.errors import TrainingError, UsageError
+
+CHECKPOINT = "checkpoint.pt"
+
+
+def save_checkpoint(state: dict[str, Any], folder: Path) -> None:
+    """Replace the folder's checkpoint; raises :class:`TrainingError` where it cannot be written, and keeps the old one."""
+    target = folder / CHECKPOINT
+    partial = target.with_suffix(".partial")
+    try:
+        torch.save(state, partial)
+        partial.replace(target)
+    except (OSError, RuntimeError) as error:
+        partial.unlink(missing_ok=True)
+        raise TrainingError(f"no checkpoint could be written to {folder} ({error}); make room, then --resume") from error
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint file; raises :class:`UsageError` where there is none or it is damaged."""
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise UsageError(f"nothing to resume: no checkpoint at {path}") from None
+    except Exception as error:
+        raise UsageError(f"{path} is not a readable checkpoint: {error}") from error

@@ -1,0 +1,90 @@
+"""What ``rtstyle train`` does: gather the recipe, find the photos, fit, draw the curves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from rtstyle.devices import resolve_device
+from rtstyle.errors import UsageError
+from rtstyle.nets import network_config
+from rtstyle.training.curves import draw_curves
+from rtstyle.training.data import list_pictures
+from rtstyle.training.fit import FIT_RECIPE, FULL_RECIPE, FitResult, fit_style
+from rtstyle.training.loop import LOG, Progress
+from rtstyle.training.recipe import Recipe
+from rtstyle.training.remember import photo_folder
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """The command's options, as given; see ``rtstyle train --help``."""
+
+    painting: Path
+    content: Path | None
+    name: str
+    out: Path
+    full: bool = False
+    tier: str = "live"
+    recipe: Path | None = None
+    net: str | None = None
+    epochs: float | None = None
+    changes: dict[str, Any] = field(default_factory=dict[str, Any])
+    """Recipe fields to replace."""
+    teacher: Path | None = None
+    run_folder: Path
+    resume: bool = False
+    sheet_every: int = 50
+    device: str = "auto"
+    loss_weights: Path | None = None
+    weights: Path | None = None
+
+
+def learn(request: Request, *, on_sheet: Callable[[Path], None]) -> FitResult:
+    """Carry out a request; ``on_sheet`` hears of every preview sheet. Raises as :func:`fit_style` does."""
+    recipe = build_recipe(request)
+    device = resolve_device(request.device)
+    photos = list_pictures(photo_folder(request.content))
+    if request.epochs is not None:
+        recipe = replace(recipe, steps=max(1, math.ceil(request.epochs * len(photos) / recipe.batch_size)))
+
+    def listen(progress: Progress) -> None:
+        if progress.sheet is not None:
+            on_sheet(progress.sheet)
+
+    result = fit_style(
+        request.painting,
+        request.out,
+        photos,
+        name=request.name,
+        recipe=recipe,
+        full=request.full,
+        tier=request.tier,
+        weights=request.weights,
+        run_folder=request.run_folder,
+        device=device,
+        loss_weights=request.loss_weights,
+        teacher=request.teacher,
+        resume=request.resume,
+        sheet_every=request.sheet_every,
+        listener=listen,
+    )
+    draw_curves(request.run_folder / LOG, request.run_folder / "losses.png")
+    return result
+
+
+def build_recipe(request: Request) -> Recipe:
+    """The recipe file or the built-in one, with the request's changes; raises :class:`UsageError` for contradictions."""
+    if request.net is not None and not request.full:
+        raise UsageError("--net needs --full: a style vector fits only the network it is made for")
+    recipe = Recipe.load(request.recipe) if request.recipe else (FULL_RECIPE if request.full else FIT_RECIPE)
+    if request.net is not None:
+        recipe = replace(recipe, net=network_config({"arch": request.net}))
+    size = request.changes.get("image_size")
+    changes = dict(request.changes)
+    if size is not None and size > recipe.photo_scale[0]:
+        changes["photo_scale"] = (size, max(recipe.photo_scale[1], 2 * size))
+    return replace(recipe, **changes)

@@ -1,0 +1,134 @@
+"""Recipes: everything that decides how a training run comes out, in one TOML file."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from rtstyle.errors import UsageError
+from rtstyle.nets import NetworkConfig, architecture, network_config
+from rtstyle.nets.transformer import NetConfig
+from rtstyle.perceptual.backbones import find_backbone
+from rtstyle.perceptual.losses import GRAM_NORMALISATIONS, STYLE_MEASURES, GramNormalisation, StyleMeasure, layer_weights
+from rtstyle.training.motion import MotionConfig
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StyleSource:
+    """One painting to learn."""
+
+    name: str
+    image: str
+    """File name, looked up in the folder of paintings (or a path of its own)."""
+    title: str = ""
+    artist: str = ""
+    year: str = ""
+    terms: str = ""
+    """Where the picture comes from and under which licence."""
+    style_weight: float = 1.0
+    """Factor on the recipe's style weight: more paint, less photo."""
+    share: float = 1.0
+    """How often the style is drawn, relative to the others."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A training run. Losses are relative (see ``perceptual.losses``), so weights carry over between paintings."""
+
+    tier: str = "live"
+    net: NetworkConfig = field(default_factory=NetConfig)
+    """The network; in a file a table whose ``arch`` names the kind (``transformer`` where it is absent)."""
+    styles: tuple[StyleSource, ...] = ()
+    steps: int = 2000
+    batch_size: int = 4
+    image_size: int = 192
+    """Side of the square training crops, in pixels."""
+    photo_scale: tuple[int, int] = (288, 448)
+    """Range of short sides to which a photo is scaled before the crop."""
+    painting_size: int = 512
+    """Short side of the painting when its gram matrices are taken; it sets how broad the strokes are."""
+    learning_rate: float = 3e-3
+    vector_learning_rate: float = 6e-3
+    warmup: int = 50
+    loss_network: str = "vgg19"
+    """``vgg19``, ``vgg16`` or ``resnet18``."""
+    content_layers: dict[str, float] = field(default_factory=dict[str, float])
+    """Layers and their weights (a plain list in the file weights all the same); the loss network's usual ones if empty."""
+    style_layers: dict[str, float] = field(default_factory=dict[str, float])
+    style_measure: StyleMeasure = "relative"
+    gram_normalisation: GramNormalisation = "pixels"
+    content_weight: float = 1.0
+    style_weight: float = 10.0
+    total_variation_weight: float = 0.1
+    temporal_weight: float = 100.0
+    feature_temporal_weight: float = 0.2
+    motion: MotionConfig = field(default_factory=MotionConfig)
+    strength_share: float = 0.25
+    """Share of pictures painted at a random strength below 1."""
+    reconstruction_weight: float = 100.0
+    """Weight of the mean squared distance to the photo at strength 0."""
+    teacher_weight: float = 300.0
+    """Weight of the mean squared distance to the teacher's painting, where training is given one."""
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch_size", "learning_rate"):
+            if getattr(self, name) <= 0:
+                raise UsageError(f"{name} is {getattr(self, name)}; it must be above 0")
+        if self.image_size < 64 or self.image_size % self.net.multiple:
+            raise UsageError(f"image_size is {self.image_size}; it must be a multiple of {self.net.multiple}, at least 64")
+        if not self.image_size <= self.photo_scale[0] <= self.photo_scale[1]:
+            raise UsageError(f"photo_scale {self.photo_scale} must be a rising range from image_size ({self.image_size}) up")
+        for name, legal in (("style_measure", STYLE_MEASURES), ("gram_normalisation", GRAM_NORMALISATIONS)):
+            if getattr(self, name) not in legal:
+                raise UsageError(f"{name} is '{getattr(self, name)}'; legal: {', '.join(legal)}")
+        backbone = find_backbone(self.loss_network)
+        for name, usual in (("content_layers", backbone.content_layers), ("style_layers", backbone.style_layers)):
+            object.__setattr__(self, name, layer_weights(getattr(self, name) or usual))
+
+    @classmethod
+    def load(cls, path: Path) -> Recipe:
+        """Read a TOML file; raises :class:`UsageError` naming the key that is unknown or unfit."""
+        try:
+            table = tomllib.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise UsageError(f"no recipe at {path}") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise UsageError(f"{path} is not a TOML recipe: {error}") from error
+        return cls.from_table(table, origin=str(path))
+
+    @classmethod
+    def from_table(cls, table: dict[str, Any], *, origin: str = "recipe") -> Recipe:
+        """Build from parsed TOML (or a checkpoint's copy of one)."""
+        values = dict(table)
+        try:
+            values["net"] = network_config(values.get("net", {}))
+        except UsageError as error:
+            raise UsageError(f"{origin}: {error}") from None
+        values["motion"] = _build(MotionConfig, values.get("motion", {}), origin)
+        values["styles"] = tuple(_build(StyleSource, style, origin) for style in values.get("styles", ()))
+        if "photo_scale" in values:
+            values["photo_scale"] = tuple(values["photo_scale"])
+        return _build(cls, values, origin)
+
+    def to_table(self) -> dict[str, Any]:
+        """Plain data, as :meth:`from_table` takes it."""
+        table = dataclasses.asdict(self)
+        table["net"] = {"arch": architecture(self.net), **table["net"]}
+        return table
+
+
+def _build(kind: type[T], values: dict[str, Any], origin: str) -> T:
+    known = {f.name for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    for name in values:
+        if name not in known:
+            raise UsageError(f"{origin}: unknown key '{name}'; legal: {', '.join(sorted(known))}")
+    try:
+        return kind(**values)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{origin}: {error}") from error

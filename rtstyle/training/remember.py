@@ -1,0 +1,34 @@
+"""The folder of photos used last, so that the next style needs no ``--content``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from rtstyle.cache import cache_folder
+from rtstyle.errors import UsageError
+
+FILE = "photos.json"
+
+
+def photo_folder(given: Path | None) -> Path:
+    """``given``, which is remembered, or the folder remembered from an earlier run.
+
+    Raises :class:`UsageError`, which says where photos come from, where there is neither.
+    """
+    memory = cache_folder() / FILE
+    if given is not None:
+        if not given.is_dir():
+            raise UsageError(f"no folder of photos at {given}")
+        memory.write_text(json.dumps({"content": str(given.resolve())}), encoding="utf-8")
+        return given
+    try:
+        folder = Path(json.loads(memory.read_text(encoding="utf-8"))["content"])
+    except (OSError, ValueError, KeyError):
+        raise UsageError(
+            "give a folder of photos with --content DIR: any few hundred of your own will do, or COCO's val2017 "
+            "(5,000 photos, 1 GB, cocodataset.org); the folder is remembered for the next style"
+        ) from None
+    if not folder.is_dir():
+        raise UsageError(f"the folder of photos used last, {folder}, is gone; give another with --content DIR")
+    return folder
