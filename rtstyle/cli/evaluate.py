@@ -1,0 +1,133 @@
+"""``rtstyle evaluate``: how well the styles paint, in numbers and in a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rtstyle.cli.shared import DeviceOption, OverwriteOption, StrengthOption, Tier, TierOption, WeightsOption
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rtstyle.evaluate.perceptual import QualityMeter
+
+app = typer.Typer(no_args_is_help=True, help="Measure how well the styles paint, and how steadily.")
+
+StylesOption = Annotated[str | None, typer.Option("--style", "-s", help="Styles, as in wave,scream; by default all of the tier.")]
+LossWeightsOption = Annotated[Path | None, typer.Option(help="VGG-19 weights for the losses; downloaded by default.")]
+JsonOption = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the figures here as well.")]
+
+
+@app.command()
+def quality(
+    photos: Annotated[
+        Path, typer.Argument(metavar="PHOTOS", help="The folder the styles were trained on; every tenth photo was held out.")
+    ],
+    paintings: Annotated[Path, typer.Option(help="Folder with the paintings, named like the styles.")],
+    style: StylesOption = None,
+    limit: Annotated[int, typer.Option("--photos", min=1, max=30, help="Use only the first of the 30 photos.")] = 30,
+    strength: StrengthOption = 1.0,
+    tier: TierOption = Tier.auto,
+    device: DeviceOption = "auto",
+    weights: WeightsOption = None,
+    loss_weights: LossWeightsOption = None,
+    json: JsonOption = None,
+) -> None:
+    """Content and style loss on held-out photos (0 is the photo itself, and the painting's own statistics)."""
+    from tqdm import tqdm
+
+    from rtstyle.evaluate.painters import open_painters
+    from rtstyle.evaluate.perceptual import measure_quality, quoted_photos
+    from rtstyle.evaluate.report import as_table, check_report_path, quality_table, write_json
+
+    check_report_path(json)
+    stylizer, painters = open_painters(style, tier=tier.value, device=device, weights=weights, strength=strength)
+    paths = quoted_photos(photos, limit=limit)
+    meter = _open_meter(painters, paintings, loss_weights, device)
+    with tqdm(total=len(paths) * len(painters), unit="picture", dynamic_ncols=True, leave=False) as bar:
+        results = measure_quality(paths, painters, meter, progress=lambda done, total: bar.update())
+    typer.echo(quality_table(results))
+    typer.echo(f"tier {stylizer.bank.tier}, {len(paths)} photos; published figures hold for the project's own evaluation photos")
+    if json is not None:
+        about = {"tier": stylizer.bank.tier, "strength": strength, "photos": [path.name for path in paths]}
+        write_json({**about, "styles": [as_table(result) for result in results]}, json)
+
+
+@app.command()
+def temporal(
+    clips: Annotated[list[Path], typer.Argument(metavar="CLIP...", help="Films to paint.")],
+    style: StylesOption = None,
+    frames: Annotated[int, typer.Option(min=2, help="How many frames of each clip.")] = 60,
+    paintings: Annotated[
+        Path | None, typer.Option(help="Folder with the paintings: adds the style loss, without which steadiness says little.")
+    ] = None,
+    strength: StrengthOption = 1.0,
+    tier: TierOption = Tier.auto,
+    device: DeviceOption = "auto",
+    weights: WeightsOption = None,
+    loss_weights: LossWeightsOption = None,
+    json: JsonOption = None,
+) -> None:
+    """Warping error, its root, and the mean change where the film stands still; 'none' is the film itself."""
+    from tqdm import tqdm
+
+    from rtstyle.evaluate.painters import open_painters
+    from rtstyle.evaluate.report import as_table, check_report_path, steadiness_table, write_json
+    from rtstyle.evaluate.temporal import first_frames, measure_steadiness
+    from rtstyle.styles import NONE
+
+    check_report_path(json)
+    stylizer, painters = open_painters(style, tier=tier.value, device=device, weights=weights, strength=strength)
+    meter = _open_meter(painters, paintings, loss_weights, device) if paintings is not None else None
+    painters = {NONE: lambda batch: batch, **painters}
+    figures: dict[str, list[dict[str, object]]] = {}
+    for clip in clips:
+        with tqdm(total=frames, unit="frame", desc=clip.name, dynamic_ncols=True, leave=False) as bar:
+            results = measure_steadiness(
+                first_frames(clip, frames), painters, meter=meter, progress=lambda done, bar=bar: bar.update()
+            )
+        first = results[0]
+        typer.echo(f"{clip.name}: {first.pairs + 1} frames, {first.visible:.0%} of the pixels visible, {first.still:.0%} still")
+        typer.echo(steadiness_table(results) + "\n")
+        figures[clip.name] = [as_table(result) for result in results]
+    if json is not None:
+        write_json({"tier": stylizer.bank.tier, "strength": strength, "clips": figures}, json)
+
+
+@app.command()
+def gallery(
+    photos: Annotated[list[Path], typer.Argument(metavar="PHOTO...", help="Photos to paint in every style.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The picture to write.")],
+    style: StylesOption = None,
+    strength: StrengthOption = 1.0,
+    tier: TierOption = Tier.auto,
+    device: DeviceOption = "auto",
+    weights: WeightsOption = None,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """One picture of all styles on the same photos."""
+    from rtstyle.errors import UsageError
+    from rtstyle.evaluate import report
+    from rtstyle.evaluate.painters import open_painters
+    from rtstyle.sinks.images import check_still_path, write_still
+    from rtstyle.sources.images import read_still
+
+    check_still_path(out)
+    if out.exists() and not overwrite:
+        raise UsageError(f"{out} exists; use --overwrite to replace it")
+    pictures = [read_still(path)[0] for path in photos]
+    _, painters = open_painters(style, tier=tier.value, device=device, weights=weights, strength=strength)
+    write_still(report.gallery(pictures, painters), out)
+    typer.echo(f"{len(painters)} styles on {len(pictures)} photos -> {out}")
+
+
+def _open_meter(styles: Iterable[str], paintings: Path, loss_weights: Path | None, device: str) -> QualityMeter:
+    from rtstyle.cli.shared import open_device
+    from rtstyle.evaluate.perceptual import LAYERS, QualityMeter, find_painting
+    from rtstyle.perceptual.network import LossNetwork
+
+    found = {style: find_painting(paintings, style) for style in styles}
+    return QualityMeter(LossNetwork(LAYERS, weights=loss_weights), found, device=open_device(device))

@@ -1,0 +1,33 @@
+"""The looks that a request for evaluation names, each as a function that paints."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from rtstyle.devices import resolve_device, resolve_tier
+from rtstyle.evaluate.perceptual import Painter
+from rtstyle.styles import NONE, StyleBank, StyleMix
+from rtstyle.stylizer import Look, Stylizer
+
+
+def open_painters(
+    styles: str | None, *, tier: str = "auto", device: str = "auto", weights: Path | None = None, strength: float = 1.0
+) -> tuple[Stylizer, dict[str, Painter]]:
+    """A Stylizer, and a painter for each look of ``styles`` (``wave,scream``; every style of the tier when None).
+
+    A style file goes by the name of the file. Raises :class:`UsageError` and :class:`WeightsError` as opening a bank does.
+    """
+    where = resolve_device(device)
+    every = StyleMix.parse(styles or NONE)
+    bank = StyleBank.open(every, tier=resolve_tier(tier, every, where, weights), folder=weights)
+    mixes = StyleMix.parse_list(styles) if styles else tuple(StyleMix.parse(name) for name in bank.names)
+    stylizer = Stylizer(bank, Look(mix=mixes[0], strength=strength), device=where)
+    looks = {_label(mix): stylizer.look.changed(mix=mix) for mix in mixes}
+    return stylizer, {label: partial(stylizer.paint, look=look) for label, look in looks.items()}
+
+
+def _label(mix: StyleMix) -> str:
+    """``wave``, ``wave:0.7,scream:0.3``, and ``my`` for ``folder/my.safetensors``."""
+    text = str(mix)
+    return Path(text).stem if text.endswith(".safetensors") else text
