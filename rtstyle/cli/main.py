@@ -8,9 +8,13 @@ import sys
 import typer
 
 from rtstyle import __version__
+from rtstyle.cli.demo import demo
+from rtstyle.cli.evaluate import app as evaluate
 from rtstyle.cli.image import image
+from rtstyle.cli.optimize import optimize
 from rtstyle.cli.styles import styles
 from rtstyle.cli.train import train
+from rtstyle.cli.video import video
 from rtstyle.errors import RTStyleError
 
 app = typer.Typer(
@@ -22,9 +26,13 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command()(demo)
+app.add_typer(evaluate, name="evaluate")
 app.command()(image)
+app.command()(optimize)
 app.command()(styles)
 app.command()(train)
+app.command()(video)
 
 
 def _print_version(wanted: bool) -> None:

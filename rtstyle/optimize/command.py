@@ -1,0 +1,72 @@
+"""What ``rtstyle optimize`` does: read, optimise, show the way, write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from rtstyle.errors import UsageError
+from rtstyle.interrupt import interruptible
+from rtstyle.optimize.config import OptimizeConfig
+from rtstyle.optimize.curves import draw_history
+from rtstyle.optimize.descent import Optimised, Point, optimize
+from rtstyle.pixels import Pixels
+from rtstyle.sinks.images import check_still_path, write_still
+from rtstyle.sources.images import read_still
+
+
+def paint_slowly(
+    photo: Path,
+    painting: Path,
+    out: Path,
+    config: OptimizeConfig,
+    *,
+    device: torch.device,
+    loss_weights: Path | None = None,
+    every: int = 0,
+    curve: Path | None = None,
+    overwrite: bool = False,
+) -> Optimised:
+    """Optimise a picture with a progress bar; Ctrl-C ends it early and keeps what there is.
+
+    ``every`` so many iterations the picture is written as ``OUT_0100.png``; ``curve`` is a PNG of the losses.
+    Raises :class:`UsageError` for unusable files and options before any work is done.
+    """
+    _check(photo, painting, out, curve, overwrite)
+    source, style = read_still(photo)[0], read_still(painting)[0]
+    plan = config.plan((source.shape[0], source.shape[1]))
+    loss_network = config.open_loss_network(device, loss_weights)
+    with tqdm(total=sum(budget for _, budget in plan), unit="it", dynamic_ncols=True) as bar, interruptible() as interrupted:
+
+        def listen(point: Point, picture: Callable[[], Pixels]) -> bool:
+            bar.update(point.iteration - bar.n)
+            bar.set_postfix(content=f"{point.losses.content:.3f}", style=f"{point.losses.style:.3f}", side=point.size)
+            if every and point.iteration % every == 0:
+                write_still(picture(), out.with_name(f"{out.stem}_{point.iteration:04d}.png"))
+            return not interrupted()
+
+        result = optimize(source, style, config, loss_network=loss_network, device=device, listener=listen)
+    write_still(result.picture, out)
+    if curve is not None:
+        draw_history(result.history, config, curve)
+    return result
+
+
+def _check(photo: Path, painting: Path, out: Path, curve: Path | None, overwrite: bool) -> None:
+    check_still_path(out)
+    if curve is not None:
+        check_still_path(curve)
+        if curve.suffix.lower() != ".png":
+            raise UsageError(f"the curve is written as PNG, not as '{curve.name}'")
+    for target in (out, curve):
+        if target is None:
+            continue
+        if target.resolve() in (photo.resolve(), painting.resolve()):
+            raise UsageError(f"the output {target} is one of the inputs; nothing is painted over its original")
+        if target.exists() and not overwrite:
+            raise UsageError(f"{target} exists; use --overwrite to replace it")
+    if curve is not None and curve.resolve() == out.resolve():
+        raise UsageError(f"the picture and its curve would both be written to {out}")
