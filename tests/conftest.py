@@ -8,6 +8,10 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rtstyle.webui.server import PageServer
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -55,6 +59,61 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"test data not found at {folder}; set RTSTYLE_TEST_DATA to its folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def loss_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A loss network of random weights: its losses mean nothing to an eye, but they can be lowered all the same."""
+    from safetensors.torch import save_file
+
+    from rtstyle.perceptual.backbones import build_backbone, find_backbone
+
+    torch.manual_seed(0)
+    module = build_backbone("vgg19", find_backbone("vgg19").layers["relu4_1"])
+    for layer in module:
+        if isinstance(layer, torch.nn.Conv2d):
+            torch.nn.init.kaiming_normal_(layer.weight)
+            torch.nn.init.zeros_(layer.bias)
+    path = tmp_path_factory.mktemp("loss_network") / "vgg19.safetensors"
+    save_file({f"features.{key}": value.half() for key, value in module.state_dict().items()}, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def photo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dozen small photos: soft random landscapes."""
+    from PIL import Image
+
+    folder = tmp_path_factory.mktemp("photos")
+    random_numbers = np.random.default_rng(0)
+    for index in range(12):
+        coarse = random_numbers.integers(0, 256, (6, 8, 3), dtype=np.uint8)
+        Image.fromarray(coarse).resize((160, 120), Image.Resampling.BICUBIC).save(folder / f"photo_{index:02d}.jpg")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def painting(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A painting of orange and blue stripes."""
+    from PIL import Image
+
+    stripes = np.zeros((96, 128, 3), dtype=np.uint8)
+    stripes[:, ::8] = stripes[:, 1::8] = stripes[:, 2::8] = (240, 130, 20)
+    stripes[..., 2] += 40
+    path = tmp_path_factory.mktemp("paintings") / "stripes.png"
+    Image.fromarray(stripes).save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def page(loss_weights: Path) -> Iterator[PageServer]:
+    """The browser page, served on a free port of this machine with limits that a test can reach."""
+    from rtstyle.webui.server import PageServer
+    from rtstyle.webui.settings import Limits, PageConfig
+
+    limits = Limits(still_bytes=2_000_000, still_pixels=2_000_000, clip_bytes=5_000_000, clip_seconds=6.0, cameras=2)
+    with PageServer(PageConfig(port=0, device="cpu", loss_weights=loss_weights, limits=limits)) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,168 @@
+"""Serves the page: one FastAPI app with the Gradio page, the live view's routes and a health check."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import logging
+import os
+import secrets
+import socket
+import threading
+from collections.abc import AsyncGenerator
+from types import TracebackType
+from typing import Self
+
+import gradio as gr
+import uvicorn
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from rtstyle import __version__
+from rtstyle.errors import UsageError
+from rtstyle.webui.app import build_page
+from rtstyle.webui.folder import SWEEP_SECONDS
+from rtstyle.webui.settings import PageConfig
+from rtstyle.webui.studio import Studio
+from rtstyle.webui.theme import page_css, page_head, page_theme
+
+logger = logging.getLogger(__name__)
+
+HEALTH = "/health"
+START_SECONDS = 60.0
+STOP_SECONDS = 10.0
+
+
+class BasicAuth:
+    """Asks every request but the health check for one user and password (RFC 7617)."""
+
+    def __init__(self, app: ASGIApp, user: str, password: str) -> None:
+        self.app = app
+        self.expected = b"Basic " + base64.b64encode(f"{user}:{password}".encode())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket") or scope["path"] == HEALTH:
+            await self.app(scope, receive, send)
+            return
+        given = dict(scope["headers"]).get(b"authorization", b"")
+        if secrets.compare_digest(given, self.expected):
+            await self.app(scope, receive, send)
+            return
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        headers = [(b"www-authenticate", b'Basic realm="rtstyle", charset="UTF-8"'), (b"content-type", b"text/plain")]
+        await send({"type": "http.response.start", "status": 401, "headers": headers})
+        await send({"type": "http.response.body", "body": b"A user and a password are needed."})
+
+
+def create_app(studio: Studio) -> FastAPI:
+    """The app that serves ``studio``; its lifespan sweeps the run's folder."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
+        sweeping = asyncio.create_task(_sweep(studio))
+        try:
+            yield
+        finally:
+            sweeping.cancel()
+
+    api = FastAPI(title="rtstyle", version=__version__, docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+
+    def health() -> dict[str, object]:
+        return {"status": "ok", "version": __version__, "tier": studio.tier, "styles": len(studio.cards)}
+
+    api.add_api_route(HEALTH, health)
+    # Gradio reads its upload folder from here, when components are built and when the app is.
+    os.environ["GRADIO_TEMP_DIR"] = str(studio.folder.uploads)
+    gr.mount_gradio_app(
+        api,
+        build_page(studio),
+        path="/",
+        theme=page_theme(),
+        css=page_css(),
+        head=page_head(),
+        footer_links=[],
+        run_history=False,
+        show_error=False,
+        ssr_mode=False,
+        mcp_server=False,
+        enable_monitoring=False,
+        max_file_size=max(studio.limits.clip_bytes, studio.limits.still_bytes),
+    )
+    studio.folder.keep_what_is_there()
+    if studio.config.auth is not None:
+        api.add_middleware(BasicAuth, user=studio.config.auth[0], password=studio.config.auth[1])
+    return api
+
+
+async def _sweep(studio: Studio) -> None:
+    while True:
+        await asyncio.sleep(SWEEP_SECONDS)
+        await asyncio.to_thread(studio.folder.sweep)
+
+
+class PageServer:
+    """The running page; ``with PageServer(config) as server: ... server.url``.
+
+    Raises :class:`UsageError` where the address cannot be had.
+    """
+
+    def __init__(self, config: PageConfig) -> None:
+        self.config = config
+        self._socket = _listen(config)
+        try:
+            self.studio = Studio(config)
+            self.app = create_app(self.studio)
+        except BaseException:
+            self._socket.close()
+            raise
+        self._server = uvicorn.Server(
+            uvicorn.Config(self.app, log_level="warning", timeout_graceful_shutdown=1, ws="none", access_log=False)
+        )
+        # Open pages are cut off at the end; that is no error worth a traceback.
+        logging.getLogger("uvicorn.error").addFilter(lambda _: not self._server.should_exit)
+        self._thread = threading.Thread(target=self.run, name="page", daemon=True)
+
+    @property
+    def url(self) -> str:
+        """Where the page is, for a browser on this machine."""
+        host, port = self._socket.getsockname()[:2]
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)
+        return f"http://{host}:{port}/"
+
+    def run(self) -> None:
+        """Serve in this thread until told to stop (Ctrl-C does)."""
+        try:
+            self._server.run(sockets=[self._socket])
+        finally:
+            self._socket.close()
+            self.studio.folder.close()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        waited = 0.0
+        while not self._server.started:
+            threading.Event().wait(0.02)
+            waited += 0.02
+            if not self._thread.is_alive() or waited > START_SECONDS:
+                raise UsageError("the page did not start; the log says why")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._server.should_exit = True
+        self._thread.join(STOP_SECONDS)
+
+
+def _listen(config: PageConfig) -> socket.socket:
+    """A listening socket, before anything slow is loaded: a port that is taken is said at once."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(config.host, config.port, type=socket.SOCK_STREAM)[0]
+        server = socket.create_server(address[:2], family=family, backlog=128)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        where = f"{config.host} port {config.port}"
+        raise UsageError(f"cannot serve on {where}: {reason}; try another --port, or 0 for any free one") from error
+    server.setblocking(False)
+    return server

@@ -1,0 +1,173 @@
+"""The one model that all visitors share, the styles it has, and how widget values become a Look."""
+
+from __future__ import annotations
+
+import base64
+import io
+import secrets
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from rtstyle.devices import resolve_device, resolve_tier
+from rtstyle.engines import Engine
+from rtstyle.pixels import Pixels, resize, scaled_size
+from rtstyle.sources.images import read_still
+from rtstyle.styles import StyleBank, StyleFile, StyleMix
+from rtstyle.stylizer import SMALLEST_SIDE, STRONGEST, Look, Stylizer
+from rtstyle.webui.folder import RunFolder
+from rtstyle.webui.messages import VisitorError
+from rtstyle.webui.settings import PageConfig
+
+EXAMPLES = Path(__file__).resolve().parent / "examples"
+SAMPLE = EXAMPLES / "astronaut.jpg"
+PREVIEW_PAINTED = 240
+"""Short side at which previews are painted; they are shown smaller, so that the strokes read as strokes."""
+PREVIEW_SHOWN = 132
+LARGEST_PAINT = 4320
+
+
+@dataclass(frozen=True, kw_only=True)
+class StyleCard:
+    """What the picker shows of a style."""
+
+    name: str
+    title: str
+    subtitle: str
+    preview: str
+    """The sample still in this style, as a data URI."""
+
+
+class TakingTurns:
+    """An engine whose calls wait for each other: one forward pass at a time, so that memory has a bound."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.name = engine.name
+        self._turn = threading.Lock()
+
+    def __call__(self, frames: Tensor, style: Tensor) -> Tensor:
+        with self._turn:
+            return self.engine(frames, style)
+
+
+class Studio:
+    """Bank, engine, previews and the run's folder. Thread-safe; opened once a server."""
+
+    def __init__(self, config: PageConfig) -> None:
+        self.config = config
+        self.limits = config.limits
+        self.device = resolve_device(config.device)
+        first = StyleMix.parse("none")
+        self.tier = resolve_tier(config.tier, first, self.device, config.weights)
+        self.bank = StyleBank.load(tier=self.tier, folder=config.weights)
+        stylizer = Stylizer(self.bank, Look(mix=first), device=self.device)
+        self.engine = TakingTurns(stylizer.engine)
+        self.stylizer = Stylizer(self.bank, Look(mix=first), engine=self.engine)
+        self.sample, _ = read_still(SAMPLE)
+        self.cards = {name: self._card(name) for name in self.bank.names}
+        self._own: OrderedDict[str, StyleCard] = OrderedDict()
+        self._lock = threading.Lock()
+        self.folder = RunFolder(self.limits)
+
+    @property
+    def first(self) -> str:
+        """The style a visitor starts with."""
+        return next(iter(self.cards))
+
+    def look(
+        self,
+        style: object,
+        second: object = None,
+        share: object = 0.0,
+        strength: object = 1.0,
+        keep_colors: object = False,
+        paint_height: object = 0,
+    ) -> Look:
+        """The Look that a visitor's widgets ask for; anything that is not legal raises :class:`VisitorError`.
+
+        ``share`` in [0, 1] belongs to ``second``; ``paint_height`` 0 paints at full size.
+        """
+        names = [self._known(style)]
+        shares = [1.0]
+        if second not in (None, "", names[0]):
+            part = _number(share, "the blend", 0.0, 1.0)
+            names.append(self._known(second))
+            shares = [1.0 - part, part]
+        mix = StyleMix(tuple((name, part) for name, part in zip(names, shares, strict=True) if part > 0))
+        height = round(_number(paint_height, "the paint size", 0, LARGEST_PAINT))
+        return Look(
+            mix=mix,
+            strength=_number(strength, "the strength", 0.0, STRONGEST),
+            keep_colors=bool(keep_colors),
+            paint_height=max(height, SMALLEST_SIDE) if height else None,
+        )
+
+    def look_from(self, table: Mapping[str, Any]) -> Look:
+        """As :meth:`look`, from the JSON object that the live view sends."""
+        known = ("style", "second", "share", "strength", "keep_colors", "paint_height")
+        return self.look(**{"style": self.first, **{key: table[key] for key in known if key in table}})
+
+    def painter(self, look: Look) -> Stylizer:
+        """A Stylizer of one visitor's own, on the shared engine."""
+        return Stylizer(self.bank, look, engine=self.engine)
+
+    def paint(self, picture: Pixels, look: Look) -> Pixels:
+        """Paint one uint8 (H, W, 3) picture."""
+        return self.stylizer.paint_one(picture, look)
+
+    def title(self, name: str) -> str:
+        """A style's title; the name itself for one that is gone."""
+        card = self.cards.get(name) or self._own.get(name)
+        return card.title if card else name
+
+    def add_own(self, style: StyleFile, title: str) -> StyleCard:
+        """Take in a fitted style under a name that only its visitor knows; the oldest of too many is dropped."""
+        name = f"own-{secrets.token_hex(8)}"
+        self.bank.add(style, name)
+        card = replace(self._card(name), title=title, subtitle="your style")
+        with self._lock:
+            self._own[name] = card
+            while len(self._own) > self.limits.own_styles:
+                gone, _ = self._own.popitem(last=False)
+                self.bank.vectors.pop(gone, None)
+                self.bank.entries.pop(gone, None)
+        return card
+
+    def cards_for(self, own: list[str]) -> list[StyleCard]:
+        """The collection, and before it those of a visitor's own styles that are still there."""
+        return [*(self._own[name] for name in own if name in self._own), *self.cards.values()]
+
+    def _known(self, name: object) -> str:
+        # Never through StyleBank.resolve: that would open any file a visitor names.
+        if isinstance(name, str) and (name in self.cards or name in self._own):
+            return name
+        raise VisitorError("That style is not here (any more). Choose one of the styles shown.")
+
+    def _card(self, name: str) -> StyleCard:
+        entry = self.bank.entries[name]
+        small = resize(self.sample, scaled_size(self.sample.shape[:2], PREVIEW_PAINTED))
+        painted = self.stylizer.paint_one(small, Look(mix=StyleMix(((name, 1.0),))))
+        shown = resize(painted, scaled_size(small.shape[:2], PREVIEW_SHOWN))
+        about = ", ".join(part for part in (entry.artist, entry.year) if part)
+        return StyleCard(name=name, title=entry.title or name, subtitle=about, preview=data_uri(shown))
+
+
+def data_uri(picture: Pixels, quality: int = 82) -> str:
+    """A small uint8 (H, W, 3) picture as a JPEG inside a data URI."""
+    file = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(picture)).save(file, "JPEG", quality=quality, optimize=True)
+    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode("ascii")
+
+
+def _number(value: object, what: str, low: float, high: float) -> float:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high:
+        return float(value)
+    raise VisitorError(f"{what[0].upper()}{what[1:]} must be a number from {low:g} to {high:g}.")

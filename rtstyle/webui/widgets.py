@@ -1,0 +1,46 @@
+"""Small widgets of our own on top of Gradio's."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+import gradio as gr
+
+
+def photo_input(value: str | None, *, label: str, height: int, elem_id: str) -> gr.Image:
+    """An image input that hands over the uploaded file untouched: reading it, within limits, is ours."""
+    photo = gr.Image(
+        value,
+        label=label,
+        type="filepath",
+        image_mode=None,
+        sources=["upload", "clipboard", "webcam"],
+        height=height,
+        buttons=[],
+        elem_id=elem_id,
+    )
+
+    def path_of(payload: Any) -> str | None:
+        return payload.path if payload is not None else None
+
+    # On the instance: a subclass would make Gradio write a stub file into the installed package.
+    photo.preprocess = path_of
+    return photo
+
+
+def status_line(*facts: str) -> str:
+    """A quiet line of facts under a result."""
+    return '<p class="rt-status">' + " <span>·</span> ".join(html.escape(fact) for fact in facts if fact) + "</p>"
+
+
+def progress_bar(share: float | None, *facts: str) -> str:
+    """A bar filled to ``share`` in [0, 1] (None: moving, the end is not known) over a line of facts."""
+    text = " · ".join(html.escape(fact) for fact in facts if fact)
+    if share is None:
+        return f'<div class="rt-progress rt-progress-open" role="progressbar"><i></i></div><p class="rt-status">{text}</p>'
+    percent = max(0.0, min(100.0, 100.0 * share))
+    return (
+        f'<div class="rt-progress" role="progressbar" aria-valuemin="0" aria-valuemax="100" aria-valuenow="{percent:.0f}">'
+        f'<i style="width:{percent:.1f}%"></i></div><p class="rt-status">{text}</p>'
+    )
