@@ -102,6 +102,8 @@ def gallery(
     photos: Annotated[list[Path], typer.Argument(metavar="PHOTO...", help="Photos to paint in every style.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="The picture to write.")],
     style: StylesOption = None,
+    cell: Annotated[str, typer.Option(metavar="WxH", help="Size at which each photo is painted and shown.")] = "300x200",
+    columns: Annotated[int, typer.Option(min=1, help="Styles side by side.")] = 2,
     strength: StrengthOption = 1.0,
     tier: TierOption = Tier.auto,
     device: DeviceOption = "auto",
@@ -109,6 +111,7 @@ def gallery(
     overwrite: OverwriteOption = False,
 ) -> None:
     """One picture of all styles on the same photos."""
+    from rtstyle.config import parse_size
     from rtstyle.errors import UsageError
     from rtstyle.evaluate import report
     from rtstyle.evaluate.painters import open_painters
@@ -118,9 +121,10 @@ def gallery(
     check_still_path(out)
     if out.exists() and not overwrite:
         raise UsageError(f"{out} exists; use --overwrite to replace it")
+    size = parse_size(cell)
     pictures = [read_still(path)[0] for path in photos]
     _, painters = open_painters(style, tier=tier.value, device=device, weights=weights, strength=strength)
-    write_still(report.gallery(pictures, painters), out)
+    write_still(report.gallery(pictures, painters, cell=size, columns=columns), out)
     typer.echo(f"{len(painters)} styles on {len(pictures)} photos -> {out}")
 
 

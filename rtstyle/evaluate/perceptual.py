@@ -140,7 +140,7 @@ def _losses(
         photo = evaluation_photo(path)
         target = meter.features(photo)
         for style, painter in painters.items():
-            painted = meter.features(painter(photo[None])[0])
+            painted = meter.features(painter(np.stack([photo]))[0])
             yield style, (meter.content(painted, target), meter.style(painted, style), meter.style(target, style))
 
 

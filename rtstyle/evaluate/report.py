@@ -20,7 +20,6 @@ from rtstyle.pixels import Pixels, Size, resize
 PUBLISHED = {"wave": (0.741, 0.099), "scream": (0.526, 0.049), "udnie": (0.615, 0.020), "shipwreck": (0.535, 0.036)}
 """Content and style loss of well-known published full-size networks, on the photos the project quotes its figures on."""
 
-CELL: Size = (200, 300)
 GAP = 6
 LABEL = 30
 
@@ -94,7 +93,7 @@ def write_json(data: Mapping[str, Any], path: Path) -> None:
         partial.unlink(missing_ok=True)
 
 
-def gallery(photos: Sequence[Pixels], painters: Mapping[str, Painter], *, cell: Size = CELL, columns: int = 2) -> Pixels:
+def gallery(photos: Sequence[Pixels], painters: Mapping[str, Painter], *, cell: Size, columns: int) -> Pixels:
     """Every style on the same photos, side by side under its name, ``columns`` styles a row; the photos come first.
 
     Photos are cropped in the middle to the shape of ``cell`` (height, width) and painted at that size.

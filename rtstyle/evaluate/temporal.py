@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from rtstyle.errors import UsageError
 from rtstyle.evaluate.perceptual import Painter, QualityMeter
 from rtstyle.pixels import Pixels
+from rtstyle.sources.video import VideoSource
 
 FRAMES = 60
 STILL_LEVELS = 2.0
@@ -137,8 +138,6 @@ class _Tally:
 
 def first_frames(clip: Path, count: int) -> Iterator[Pixels]:
     """The first ``count`` frames of a film, uint8 (H, W, 3); raises :class:`SourceError` where it cannot be read."""
-    from rtstyle.sources.video import VideoSource
-
     with VideoSource(clip) as source:
         for frame in islice(source, count):
             yield frame.data
