@@ -1,8 +1,8 @@
 """How steady a painted film is: Lai et al.'s warping error, and what changes where nothing moved.
 
-Warping error (Lai et al. 2018, arXiv 1808.00449, sec. 4.2): the second painted frame is moved back onto the first one by
+Warping error (Lai et al. 2018, arXiv 1808.00449): the second painted frame is moved back onto the first one by
 the optical flow of the *original* frames; the error is the mean squared difference, pixels in [0, 1], over the pixels
-that are visible in both, then the mean over all pairs of neighbouring frames. The flow is OpenCV's DIS (medium preset)
+that are visible in both, then the mean over all pairs of neighbouring frames that share one. The flow is OpenCV's DIS (medium preset)
 at the clip's own size. Not visible is what the forward and the backward flow disagree on, what lies at a motion boundary
 (both tests with Lai et al.'s thresholds, after Sundaram et al. 2010) and what leaves the picture.
 
