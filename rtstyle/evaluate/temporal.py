@@ -2,9 +2,9 @@
 
 Warping error (Lai et al. 2018, arXiv 1808.00449): the second painted frame is moved back onto the first one by
 the optical flow of the *original* frames; the error is the mean squared difference, pixels in [0, 1], over the pixels
-that are visible in both, then the mean over all pairs of neighbouring frames that share one. The flow is OpenCV's DIS (medium preset)
-at the clip's own size. Not visible is what the forward and the backward flow disagree on, what lies at a motion boundary
-(both tests with Lai et al.'s thresholds, after Sundaram et al. 2010) and what leaves the picture.
+that are visible in both, then the mean over all pairs of neighbouring frames that share one. The flow is OpenCV's DIS
+(medium preset) at the clip's own size. Not visible is what the forward and the backward flow disagree on, what lies at a
+motion boundary (both tests with Lai et al.'s thresholds, after Sundaram et al. 2010) and what leaves the picture.
 
 Still change: mean absolute difference of neighbouring painted frames, in [0, 1], over the pixels that stand still in the
 original: after a Gaussian blur of one pixel, which takes sensor noise away, no channel differs by more than
