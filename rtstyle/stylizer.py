@@ -94,4 +94,4 @@ class Stylizer:
 
     def _run(self, frames: Pixels, look: Look) -> Pixels:
         style = self.bank.vector(look.mix) * look.strength
-        return self.engine(torch.from_numpy(np.ascontiguousarray(frames)), style).numpy()
+        return self.engine(torch.from_numpy(np.require(frames, requirements=("C", "W"))), style).numpy()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gradio as gr
 
+from rtstyle.webui.clips import build_clips
 from rtstyle.webui.panel import Panel, build_panel
 from rtstyle.webui.stills import build_stills
 from rtstyle.webui.studio import Studio
@@ -31,5 +32,8 @@ def build_page(studio: Studio) -> gr.Blocks:
 
 
 def _build_tabs(studio: Studio, panel: Panel) -> None:
-    with gr.Tabs(elem_id="rt-tabs"), gr.Tab("Stills", id="stills"):
-        build_stills(studio, panel)
+    with gr.Tabs(elem_id="rt-tabs"):
+        with gr.Tab("Stills", id="stills"):
+            build_stills(studio, panel)
+        with gr.Tab("Clips", id="clips"):
+            build_clips(studio, panel)

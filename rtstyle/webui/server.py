@@ -11,6 +11,7 @@ import secrets
 import socket
 import threading
 from collections.abc import AsyncGenerator
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
@@ -112,12 +113,12 @@ class PageServer:
     def __init__(self, config: PageConfig) -> None:
         self.config = config
         self._socket = _listen(config)
-        try:
+        with ExitStack() as undo:
+            undo.callback(self._socket.close)
             self.studio = Studio(config)
+            undo.callback(self.studio.folder.close)
             self.app = create_app(self.studio)
-        except BaseException:
-            self._socket.close()
-            raise
+            undo.pop_all()
         self._server = uvicorn.Server(
             uvicorn.Config(self.app, log_level="warning", timeout_graceful_shutdown=1, ws="none", access_log=False)
         )

@@ -23,6 +23,8 @@ class Limits:
     clip_seconds: float = 60.0
     painters: int = 2
     """Stills worked on at once; everybody else waits in the queue."""
+    films: int = 2
+    """Clips rendered at once."""
     waiting: int = 64
     """Visitors that may wait; one more is asked to come back later."""
     cameras: int = 4

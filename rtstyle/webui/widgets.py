@@ -3,30 +3,38 @@
 from __future__ import annotations
 
 import html
-from typing import Any
+from typing import Any, TypeVar
 
 import gradio as gr
+
+W = TypeVar("W", bound=Any)
 
 
 def photo_input(value: str | None, *, label: str, height: int, elem_id: str) -> gr.Image:
     """An image input that hands over the uploaded file untouched: reading it, within limits, is ours."""
-    photo = gr.Image(
-        value,
-        label=label,
-        type="filepath",
-        image_mode=None,
-        sources=["upload", "clipboard", "webcam"],
-        height=height,
-        buttons=[],
-        elem_id=elem_id,
+    return take_untouched(
+        gr.Image(
+            value,
+            label=label,
+            type="filepath",
+            image_mode=None,
+            sources=["upload", "clipboard", "webcam"],
+            height=height,
+            buttons=[],
+            elem_id=elem_id,
+        )
     )
+
+
+def take_untouched(widget: W) -> W:
+    """Make a widget hand over the path of what was uploaded, without Gradio opening or converting it."""
 
     def path_of(payload: Any) -> str | None:
         return payload.path if payload is not None else None
 
     # On the instance: a subclass would make Gradio write a stub file into the installed package.
-    photo.preprocess = path_of
-    return photo
+    widget.preprocess = path_of
+    return widget
 
 
 def status_line(*facts: str) -> str:

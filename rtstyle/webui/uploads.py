@@ -1,0 +1,91 @@
+"""Uploaded clips: what they are by their first bytes, and whether they are within bounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from rtstyle.errors import RTStyleError
+from rtstyle.frame import Frame
+from rtstyle.pixels import Size
+from rtstyle.sources.opening import open_container, video_stream
+from rtstyle.sources.video import ReadOptions, VideoSource
+from rtstyle.webui.limits import check_bytes
+from rtstyle.webui.messages import VisitorError
+from rtstyle.webui.settings import Limits
+
+HEAD_BYTES = 400
+UNREADABLE = "That file is not a clip we can read. MP4, MOV, WebM, MKV, AVI, MPEG, FLV, Ogg and GIF work."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clip:
+    """An upload that was looked at and found fit."""
+
+    path: Path
+    size: Size
+    seconds: float
+    """As far as the file says."""
+    frames: int
+    options: ReadOptions
+    """How to read it; never longer than the limit, whatever the file says of itself."""
+
+    def frame_at(self, share: float) -> Frame:
+        """The frame at ``share`` of the clip, in [0, 1]."""
+        wanted = Fraction(self.seconds * share).limit_denominator(1000)
+        for moment in (wanted, Fraction(0)):  # near the end there may be no frame any more
+            options = ReadOptions(start=moment or None, max_pixels=self.options.max_pixels)
+            try:
+                with VideoSource(self.path, options) as source:
+                    return next(iter(source))
+            except RTStyleError:
+                continue
+        raise VisitorError(UNREADABLE)
+
+
+def open_clip(path: str | None, limits: Limits) -> Clip:
+    """Look at an uploaded clip; raises :class:`VisitorError` for one that is absent, too large, too long or no clip."""
+    if not path:
+        raise VisitorError("Add a clip first: upload one, or click the example.")
+    file = Path(path)
+    check_bytes(file, limits.clip_bytes, "clip")
+    with file.open("rb") as opened:
+        head = opened.read(HEAD_BYTES)
+    if not looks_like_a_clip(head):
+        raise VisitorError(UNREADABLE)
+    longest = Fraction(limits.clip_seconds).limit_denominator(1000)
+    try:
+        with open_container(file) as container:
+            coded = video_stream(container, "the clip").codec_context
+            width, height = coded.width, coded.height
+        if height * width > limits.clip_pixels:
+            allowed = f"up to {limits.clip_pixels / 1e6:.1f} megapixels a frame are painted here"
+            raise VisitorError(f"That clip is {width}x{height}; {allowed}.")
+        with VideoSource(file, ReadOptions(max_pixels=limits.clip_pixels)) as source:
+            info = source.info
+    except VisitorError:
+        raise
+    except RTStyleError as error:
+        raise VisitorError(UNREADABLE) from error
+    frames = info.frames or 1
+    seconds = float(frames / info.rate) if info.rate else 0.0
+    if seconds > limits.clip_seconds:
+        raise VisitorError(f"That clip lasts {seconds:.0f} s; up to {limits.clip_seconds:g} s are painted here. Cut it first.")
+    options = ReadOptions(end=info.start + longest, max_pixels=limits.clip_pixels)
+    return Clip(path=file, size=info.size, seconds=seconds, frames=frames, options=options)
+
+
+def looks_like_a_clip(head: bytes) -> bool:
+    """Whether a file's first bytes are those of a film.
+
+    Everything else stays away from the demuxers: playlists and scripts (HLS, concat, DASH) are text that can name
+    other files of this machine, whatever suffix they carry.
+    """
+    if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"):
+        return True
+    if head.startswith((b"\x1a\x45\xdf\xa3", b"GIF8", b"FLV", b"OggS", b"\x00\x00\x01\xba", b"\x00\x00\x01\xb3")):
+        return True
+    if head.startswith(b"RIFF") and head[8:12] == b"AVI ":
+        return True
+    return len(head) > 188 and head[0] == head[188] == 0x47

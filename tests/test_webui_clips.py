@@ -1,0 +1,173 @@
+"""Clips on the page: looked at before anything opens them, painted by the one pipeline, stopped when asked."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import av
+import numpy as np
+import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from PIL import Image
+
+from rtstyle.webui.jobs import Job
+from rtstyle.webui.server import PageServer
+from rtstyle.webui.uploads import looks_like_a_clip
+
+if TYPE_CHECKING:
+    from rtstyle.pixels import Pixels
+
+
+def make_clip(path: Path, *, frames: int = 12, size: tuple[int, int] = (64, 96), seed: int = 0, sound: bool = True) -> Path:
+    """Drifting blocks with a tone, at 12 frames a second."""
+    height, width = size
+    blocks = np.random.default_rng(seed).integers(0, 256, (4, 6, 3), dtype=np.uint8)
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("libx264", rate=12, options={"preset": "ultrafast", "crf": "10"})
+        video.width, video.height, video.pix_fmt = width, height, "yuv420p"
+        audio = container.add_stream("aac", rate=16000) if sound else None
+        for index in range(frames):
+            picture = np.roll(np.asarray(Image.fromarray(blocks).resize((width, height))), index * 4, axis=1)
+            container.mux(video.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), "rgb24")))
+        container.mux(video.encode())
+        if audio is not None:
+            tone = np.sin(np.arange(16000 * frames // 12) * 0.1, dtype=np.float32)[None] * 0.2
+            for start in range(0, tone.shape[1] - 1023, 1024):
+                block = av.AudioFrame.from_ndarray(np.ascontiguousarray(tone[:, start : start + 1024]), "fltp", "mono")
+                block.sample_rate, block.pts, block.time_base = 16000, start, Fraction(1, 16000)
+                container.mux(audio.encode(block))
+            container.mux(audio.encode())
+    return path
+
+
+def read_clip(path: str | Path) -> tuple[list[Pixels], int]:
+    """All frames, and how many packets of sound."""
+    with av.open(str(path)) as container:
+        pictures = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    with av.open(str(path)) as container:
+        sound = sum(packet.size > 0 for packet in container.demux(audio=0)) if container.streams.audio else 0
+    return pictures, sound
+
+
+def render(client: Client, path: Path, **look: Any) -> tuple[Any, ...]:
+    values: dict[str, Any] = {"style": "wave", "paint_size": 0, **look}
+    return client.predict(clip=handle_file(path), **values, api_name="/clip")
+
+
+def film_of(result: tuple[Any, ...]) -> str:
+    value = result[0]["value"] if isinstance(result[0], dict) else result[0]
+    return value["video"] if isinstance(value, dict) and "video" in value else value
+
+
+@pytest.fixture(scope="module")
+def client(page: PageServer) -> Client:
+    return Client(page.url, verbose=False)
+
+
+def test_a_clip_is_painted_with_all_its_frames_and_its_sound(client: Client, page: PageServer, tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "in.mp4")
+    painted, sound = read_clip(film_of(render(client, path, style="scream")))
+    original, original_sound = read_clip(path)
+    assert len(painted) == len(original) == 12
+    assert sound == original_sound > 0
+    expected = page.studio.paint(original[3], page.studio.look("scream"))
+    assert np.abs(painted[3].astype(int) - expected).mean() < 8
+    assert np.abs(painted[3].astype(int) - original[3]).mean() > 12
+
+
+def test_a_frame_is_shown_before_the_whole_clip_is_painted(client: Client, page: PageServer, tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "in.mp4", sound=False)
+    taste, _ = client.predict(clip=handle_file(path), moment=50, style="wave", paint_size=0, api_name="/clip_frame")
+    shown = np.asarray(Image.open(taste["value"]).convert("RGB")).astype(int)
+    expected = page.studio.paint(read_clip(path)[0][6], page.studio.look("wave"))
+    assert np.abs(shown - expected).mean() < 8
+
+
+def test_four_visitors_clips_at_once_are_not_mixed_up(page: PageServer, tmp_path: Path) -> None:
+    names = page.studio.bank.names
+
+    def visit(number: int) -> bool:
+        path = make_clip(
+            tmp_path / f"{number}.mp4", frames=6 + number, size=(48 + 16 * number, 96), seed=number, sound=number % 2 == 0
+        )
+        painted, sound = read_clip(film_of(render(Client(page.url, verbose=False), path, style=names[number])))
+        original, original_sound = read_clip(path)
+        expected = page.studio.paint(original[2], page.studio.look(names[number]))
+        close = np.abs(painted[2].astype(int) - expected).mean() < 8
+        return bool(close and len(painted) == 6 + number and sound == original_sound)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(visit, range(4))) == [True] * 4
+
+
+def test_stopping_keeps_what_is_painted_and_frees_the_place(
+    client: Client, page: PageServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_clip(tmp_path / "long.mp4", frames=60, sound=False)
+    paint = page.studio.engine.engine
+
+    def slowly(*args: Any) -> Any:
+        time.sleep(0.1)
+        return paint(*args)
+
+    monkeypatch.setattr(page.studio.engine, "engine", slowly)
+    job = client.submit(clip=handle_file(path), style="wave", paint_size=0, api_name="/clip")
+    for outputs in job:
+        if " of 60 frames" in outputs[2]["value"]:
+            break
+    client.predict(api_name="/stop_clip")
+    result = job.result(timeout=60)
+    assert "Stopped" in result[2]["value"]
+    painted, _ = read_clip(film_of(result))
+    assert 0 < len(painted) < 60
+
+
+def test_a_clip_that_is_too_long_is_refused(client: Client, tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "long.mp4", frames=12 * 7, size=(32, 32), sound=False)
+    with pytest.raises(AppError, match="lasts 7 s; up to 6 s"):
+        render(client, path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"#EXTM3U\n#EXT-X-VERSION:3\n#EXTINF:1,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n",
+        b"ffconcat version 1.0\nfile /etc/passwd\n",
+        b"\x00\x00\x00\x18ftypmp42 and then nothing that makes sense",
+        b"",
+    ],
+)
+def test_playlists_scripts_and_rubbish_are_refused_whatever_they_are_called(
+    client: Client, tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "holiday.mp4"
+    path.write_bytes(content)
+    with pytest.raises(AppError, match="not a clip we can read") as caught:
+        render(client, path)
+    assert "/" not in str(caught.value)
+
+
+def test_the_containers_people_have_are_recognised(tmp_path: Path) -> None:
+    for suffix in ("mp4", "mov", "mkv", "avi", "flv", "ts"):
+        path = make_clip(tmp_path / f"clip.{suffix}", frames=3, sound=False)
+        assert looks_like_a_clip(path.read_bytes()[:400]), suffix
+    assert not looks_like_a_clip(b"#EXTM3U\n" + b"x" * 400)
+
+
+def test_a_job_that_nobody_watches_any_more_stops() -> None:
+    ended = threading.Event()
+
+    def work(stop: threading.Event) -> None:
+        stop.wait(20)
+        ended.set()
+
+    watching = Job(work).watch(0.01)
+    next(watching)
+    watching.close()
+    assert ended.is_set()
