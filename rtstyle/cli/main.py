@@ -8,6 +8,7 @@ import sys
 import typer
 
 from rtstyle import __version__
+from rtstyle.cli.compare import compare
 from rtstyle.cli.demo import demo
 from rtstyle.cli.evaluate import app as evaluate
 from rtstyle.cli.image import image
@@ -26,6 +27,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command()(compare)
 app.command()(demo)
 app.add_typer(evaluate, name="evaluate")
 app.command()(image)

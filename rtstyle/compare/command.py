@@ -1,0 +1,169 @@
+"""What ``rtstyle compare`` does: open everything, paint, measure, write the report."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from rtstyle.compare.logs import draw_logs
+from rtstyle.compare.measure import Comparison, compare_style
+from rtstyle.compare.methods import OPTIMIZE, Method, Painter, check_styles, open_painter
+from rtstyle.compare.page import history_curves, render
+from rtstyle.errors import SinkError, UsageError
+from rtstyle.evaluate.perceptual import find_painting
+from rtstyle.optimize import OptimizeConfig
+from rtstyle.sinks.images import write_still
+from rtstyle.sources.images import read_still
+from rtstyle.training.recipe import Recipe
+
+REPORT = "report.html"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """The command's options; see ``rtstyle compare --help``."""
+
+    photos: Sequence[Path]
+    styles: Sequence[str]
+    methods: Sequence[Method]
+    paintings: Path
+    out: Path
+    sizes: Sequence[int]
+    config: OptimizeConfig
+    recipe: Path | None = None
+    logs: dict[str, Path]
+    noise: float | None = None
+    device: torch.device
+    weights: Path | None = None
+    loss_weights: Path | None = None
+    command: str = ""
+    overwrite: bool = False
+
+
+def compare(request: Request) -> list[Comparison]:
+    """Carry out a request; writes ``report.html`` and the pictures into ``request.out``.
+
+    Raises :class:`UsageError` for anything missing before any work is done.
+    """
+    _check(request)
+    photos = {path.stem: read_still(path)[0] for path in request.photos}
+    paintings = {style: read_still(find_painting(request.paintings, style))[0] for style in request.styles}
+    configs = {style: style_config(request, style) for style in request.styles}
+    painters = {style: _open(request, style) for style in request.styles}
+    check_styles(request.styles, request.methods, [(p.method, style) for style, found in painters.items() for p in found])
+    curves = draw_logs(request.logs, request.config)
+    reference = any(method.name == OPTIMIZE for method in request.methods)
+    loss_network = next(iter(configs.values())).open_loss_network(request.device, request.loss_weights)
+    each = sum(len(found) + reference * request.config.iterations for found in painters.values())
+    comparisons: list[Comparison] = []
+    with tqdm(total=len(request.sizes) * len(photos) * each, unit="step", dynamic_ncols=True) as bar:
+        for size in request.sizes:
+            for style in request.styles:
+                bar.set_description(f"{style} {size} px")
+                found = compare_style(
+                    style,
+                    paintings[style],
+                    photos,
+                    painters[style],
+                    replace(configs[style], size=size, scales=1),
+                    with_reference=reference,
+                    loss_network=loss_network,
+                    device=request.device,
+                    progress=bar.update,
+                )
+                _write_pictures(found, request.out)
+                comparisons.append(found)
+    descriptions = {painter.method: painter.description for found in painters.values() for painter in found}
+    _write_page(render(comparisons, descriptions, _settings(request), curves), request.out / REPORT)
+    return comparisons
+
+
+def style_config(request: Request, style: str) -> OptimizeConfig:
+    """The reference's settings; with a recipe, layers and weights are the ones the networks were trained with."""
+    if request.recipe is None:
+        return request.config
+    recipe = Recipe.load(request.recipe)
+    factor = next((source.style_weight for source in recipe.styles if source.name == style), 1.0)
+    return replace(
+        request.config,
+        loss_network=recipe.loss_network,
+        content_layers=recipe.content_layers,
+        style_layers=recipe.style_layers,
+        style_measure=recipe.style_measure,
+        gram_normalisation=recipe.gram_normalisation,
+        painting_size=recipe.painting_size,
+        content_weight=recipe.content_weight,
+        style_weight=recipe.style_weight * factor,
+        total_variation_weight=recipe.total_variation_weight,
+    )
+
+
+def _check(request: Request) -> None:
+    if not request.styles or not request.sizes:
+        raise UsageError("name at least one style and one size")
+    if min(request.sizes) < 32:
+        raise UsageError(f"a size of {min(request.sizes)} is too small; it must be at least 32")
+    stems = [path.stem for path in request.photos]
+    if len(set(stems)) < len(stems):
+        raise UsageError("two photos have the same name; rename one of them")
+    if not request.out.parent.is_dir():
+        raise UsageError(f"the folder {request.out.parent} does not exist")
+    if request.out.exists() and not request.out.is_dir():
+        raise UsageError(f"{request.out} is a file; the report needs a folder")
+    if (request.out / REPORT).exists() and not request.overwrite:
+        raise UsageError(f"{request.out / REPORT} exists; use --overwrite to replace it")
+
+
+def _open(request: Request, style: str) -> list[Painter]:
+    opened = (
+        open_painter(method, style, device=request.device, weights=request.weights, noise=request.noise)
+        for method in request.methods
+        if method.name != OPTIMIZE
+    )
+    return [painter for painter in opened if painter is not None]
+
+
+def _settings(request: Request) -> dict[str, object]:
+    name = (
+        torch.cuda.get_device_name(request.device)
+        if request.device.type == "cuda"
+        else platform.processor() or platform.machine()
+    )
+    settings: dict[str, object] = {
+        "photos": ", ".join(path.name for path in request.photos),
+        "device": f"{request.device} ({name})",
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+    }
+    if request.command:
+        settings["command"] = request.command
+    if request.recipe is not None:
+        settings["weights from the recipe"] = request.recipe.name
+    return settings
+
+
+def _write_pictures(found: Comparison, out: Path) -> None:
+    """``SIZE_STYLE/PHOTO_METHOD.png``, and the curves beside them."""
+    folder = out / f"{found.size}_{found.style}"
+    folder.mkdir(parents=True, exist_ok=True)
+    for method, results in found.results.items():
+        for photo, result in results.items():
+            write_still(result.picture, folder / f"{photo}_{method}.png")
+    for photo, curve in history_curves(found).items():
+        write_still(curve, folder / f"{photo}_losses.png")
+
+
+def _write_page(page: str, path: Path) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_text(page, encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        raise SinkError(f"cannot write {path}: {error}") from error
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,237 @@
+"""The comparing report: what it measures, and a page that stands alone."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from typer.testing import CliRunner
+
+from rtstyle.cli.main import app
+from rtstyle.compare.logs import draw_logs, parse_logs
+from rtstyle.compare.measure import Comparison, Result, iterations_equivalent, timed
+from rtstyle.compare.methods import Method, parse_methods
+from rtstyle.compare.page import equivalent_text, summary_rows
+from rtstyle.errors import UsageError
+from rtstyle.nets import build_network
+from rtstyle.optimize import Losses, OptimizeConfig, Point
+from rtstyle.perceptual.backbones import build_backbone
+from rtstyle.pixels import Pixels
+from rtstyle.styles import StyleEntry
+from rtstyle.training.export import export_style, export_tier
+from rtstyle.training.recipe import Recipe
+
+BLACK = np.zeros((32, 32, 3), dtype=np.uint8)
+
+
+def history(*totals: float) -> list[Point]:
+    return [Point(i, len(totals) - 1, 32, Losses(total, 0, total / 10, 0)) for i, total in enumerate(totals)]
+
+
+@pytest.mark.parametrize(
+    ("total", "iterations", "reached"),
+    [
+        (9.0, 0.0, True),  # no better than the start
+        (8.0, 0.0, True),
+        (6.0, 0.5, True),  # half-way from 8 to 4
+        (4.0, 1.0, True),
+        (3.0, 2.5, True),  # between iterations 2 and 3: the climb to 6 does not count
+        (2.0, 3.0, True),
+        (1.0, 3.0, False),
+    ],
+)
+def test_iterations_equivalent(total: float, iterations: float, reached: bool) -> None:
+    found = iterations_equivalent(history(8.0, 4.0, 6.0, 2.0), total)
+    assert found.iterations == pytest.approx(iterations)
+    assert found.reached is reached
+
+
+def comparison(fast_totals: dict[str, float]) -> Comparison:
+    config = OptimizeConfig(size=32, iterations=3)
+    found = Comparison("wave", 32, config, BLACK, dict.fromkeys(fast_totals, BLACK))
+    found.unpainted = {name: Losses(8, 0, 0.8, 0) for name in fast_totals}
+    found.histories = {name: history(8.0, 4.0, 3.0, 2.0) for name in fast_totals}
+    found.results["optimize"] = {name: Result(BLACK, 6.0, Losses(2, 1, 0.1, 0)) for name in fast_totals}
+    found.results["live"] = {name: Result(BLACK, 0.01, Losses(t, t / 2, t / 20, 0)) for name, t in fast_totals.items()}
+    return found
+
+
+def test_figures_are_means_over_the_photos() -> None:
+    found = comparison({"a": 4.0, "b": 2.0})
+    assert equivalent_text(found, "live") == "2"
+    rows = {row[0]: row[1:] for row in summary_rows(found)}
+    assert rows["live"] == ["10", "600 times", "1.500", "0.150", "3.000", "50%", "50%", "2"]
+    assert rows["optimize"][:2] == ["6,000", ""]
+    assert rows["the photo itself"][2:5] == ["0.000", "0.800", "8.000"]
+
+
+def test_better_than_the_reference_is_said_so() -> None:
+    assert equivalent_text(comparison({"a": 4.0, "b": 1.0}), "live") == "over 2"
+
+
+def test_timing_runs_warm_and_more_than_once() -> None:
+    calls: list[int] = []
+
+    def paint() -> Pixels:
+        calls.append(1)
+        return BLACK
+
+    picture, seconds = timed(paint)
+    assert picture is BLACK
+    assert seconds >= 0
+    assert len(calls) >= 4
+
+
+def test_methods() -> None:
+    assert parse_methods("optimize, live,vgg-decoder,mine=a_{style}.safetensors", Path("runs")) == [
+        Method("optimize"),
+        Method("live"),
+        Method("vgg_decoder", str(Path("runs") / "vgg_decoder_{style}.safetensors")),
+        Method("mine", "a_{style}.safetensors"),
+    ]
+    for text, said in (
+        ("live,slow", "unknown method 'slow'; legal: optimize, live, studio, transformer, johnson"),
+        ("live,live", "each once"),
+        ("", "one or more"),
+        ("mine=", "names no file"),
+        ("../x=a.safetensors", "cannot name a method"),
+    ):
+        with pytest.raises(UsageError, match=re.escape(said)):
+            parse_methods(text, Path("runs"))
+
+
+def test_logs(tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    rows = [f"{i},{1 / (i + 1):.4f},{0.5 / (i + 1):.4f},0.1" for i in range(60)]
+    log.write_text("\n".join(["step,content,style,variation", *rows, "60,,,"]) + "\n")
+    curves = draw_logs(parse_logs([f"live={log}"]), OptimizeConfig())
+    assert curves["live"].shape[2] == 3
+    assert curves["live"].std() > 0
+    with pytest.raises(UsageError, match="not NAME=LOG"):
+        parse_logs([str(log)])
+    with pytest.raises(UsageError, match="no training log at"):
+        parse_logs(["a=absent.csv"])
+    log.write_text("a,b\n1,2\n")
+    with pytest.raises(UsageError, match="holds no losses"):
+        draw_logs({"a": log}, OptimizeConfig())
+
+
+def smooth(height: int, width: int, seed: int) -> Image.Image:
+    coarse = np.random.default_rng(seed).integers(0, 256, (5, 5, 3), dtype=np.uint8)
+    return Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Photos, a painting, a weights folder, a network of its own, a loss network and a recipe; all of them tiny."""
+    folder = tmp_path_factory.mktemp("world")
+    torch.manual_seed(0)
+    state = build_backbone("vgg19", 6).state_dict()
+    torch.save({f"features.{key}": value for key, value in state.items()}, folder / "vgg19.pth")
+    (folder / "paintings").mkdir()
+    smooth(64, 72, 9).save(folder / "paintings" / "wave.png")
+    for seed, name in enumerate(("one", "two <b>")):
+        smooth(64, 80, seed).save(folder / f"{name}.png")
+    recipe = Recipe.from_table(
+        {"net": {"width": 2, "blocks": 0, "deep_blocks": 0}, "styles": [{"name": "wave", "image": "wave.png"}]}
+    )
+    live = build_network(recipe.net)
+    export_tier(live, live.neutral_style()[None], recipe, folder / "weights", steps=1)
+    (folder / "runs").mkdir()
+    texture = build_network({"arch": "texture", "scales": 2, "width": 2})
+    entry, about = StyleEntry(name="wave"), {"steps": 1}
+    path = folder / "runs" / "texture_wave.safetensors"
+    export_style(texture, texture.neutral_style(), entry, path, tier="live", dedicated=True, about=about)
+    (folder / "recipe.toml").write_text(
+        'painting_size = 64\nstyle_weight = 5.0\ncontent_layers = ["relu2_1"]\nstyle_layers = ["relu1_1", "relu2_1"]\n'
+        '[[styles]]\nname = "wave"\nimage = "wave.png"\nstyle_weight = 0.8\n'
+    )
+    return folder
+
+
+def command(world: Path, out: Path, **changes: Any) -> list[str]:
+    options = {
+        "--paintings": world / "paintings",
+        "--styles": "wave",
+        "--methods": "optimize,live,texture",
+        "--networks": world / "runs",
+        "--size": 40,
+        "--iterations": 3,
+        "--recipe": world / "recipe.toml",
+        "--weights": world / "weights",
+        "--loss-weights": world / "vgg19.pth",
+        "--device": "cpu",
+        "--out": out,
+        **changes,
+    }
+    return ["compare", str(world / "one.png"), str(world / "two <b>.png"), *(str(x) for pair in options.items() for x in pair)]
+
+
+def test_the_command_writes_a_page_that_stands_alone(world: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    result = CliRunner().invoke(app, command(world, out))
+    assert result.exit_code == 0, result.output
+    assert re.search(r"wave 40 px {2}live: \d+ ms, loss \d\.\d+, worth (over )?\d+ iterations", result.output)
+
+    page = (out / "report.html").read_text(encoding="utf-8")
+    sources = re.findall(r'src="([^"]*)"', page)
+    # The painting, two photos in four columns, a curve for each photo.
+    assert len(sources) == 1 + 2 * 4 + 2
+    for source in sources:
+        kind, data = re.fullmatch(r"data:image/(jpeg|png);base64,(.+)", source).groups()  # type: ignore[union-attr]
+        assert Image.open(io.BytesIO(base64.b64decode(data))).format == kind.upper()
+    assert not re.search(r'(src|href)="http', page)
+    assert "two &lt;b&gt;" in page
+    assert "<b>" not in page
+    for told in ("iterations-equivalent", "texture, ", "style weight", "1603.08155", "relu2_1 (1)"):
+        assert told in page
+    # The recipe's weight times the style's own factor.
+    assert re.search(r"wave: style weight</td><td[^>]*>4\.0", page)
+
+    files = sorted(path.name for path in (out / "40_wave").iterdir())
+    assert files == sorted(
+        f"{photo}_{what}.png" for photo in ("one", "two <b>") for what in ("optimize", "live", "texture", "losses")
+    )
+    assert Image.open(out / "40_wave" / "one_live.png").size == (48, 40)
+
+
+def test_noise_changes_the_texture_networks_picture(world: Path, tmp_path: Path) -> None:
+    pictures: list[Pixels] = []
+    for noise in ("0", "5"):
+        arguments = command(world, tmp_path / noise, **{"--methods": "texture", "--noise": noise})
+        assert CliRunner().invoke(app, arguments).exit_code == 0
+        pictures.append(np.asarray(Image.open(tmp_path / noise / "40_wave" / "one_texture.png")))
+    assert not np.array_equal(*pictures)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"--styles": "scream"}, "no painting for style 'scream'"),
+        ({"--methods": "johnson"}, "method johnson has none of the styles wave"),
+        ({"--methods": "studio"}, "method studio has none of the styles wave"),
+        ({"--methods": "mine=absent.safetensors"}, "no style file at absent.safetensors"),
+        ({"--size": 16}, "a size of 16 is too small"),
+        ({"--out": "absent/folder"}, "the folder absent does not exist"),
+        ({"--log": "x"}, "not NAME=LOG"),
+    ],
+)
+def test_what_is_missing_is_said_before_any_work(world: Path, tmp_path: Path, changes: dict[str, Any], said: str) -> None:
+    result = CliRunner().invoke(app, command(world, tmp_path / "out", **changes))
+    assert isinstance(result.exception, UsageError)
+    assert said in str(result.exception)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_report_is_not_overwritten(world: Path, tmp_path: Path) -> None:
+    (tmp_path / "report.html").write_text("mine")
+    result = CliRunner().invoke(app, command(world, tmp_path))
+    assert isinstance(result.exception, UsageError)
+    assert (tmp_path / "report.html").read_text() == "mine"
