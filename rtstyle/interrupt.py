@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
 
 @contextmanager
-def interruptible() -> Generator[Callable[[], bool]]:
-    """Yield a function that tells whether an interrupt came; a second Ctrl-C acts at once.
+def interruptible(event: threading.Event | None = None) -> Generator[Callable[[], bool]]:
+    """Yield a function that tells whether an interrupt came; a second Ctrl-C acts at once. ``event`` is set with it.
 
     Outside the main thread signals are not ours to take: the function then always says no.
     """
@@ -19,6 +20,8 @@ def interruptible() -> Generator[Callable[[], bool]]:
 
     def note(number: int, _frame: object) -> None:
         seen.append(number)
+        if event is not None:
+            event.set()
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
     try:

@@ -1,0 +1,131 @@
+"""Opening what PyAV can open, with one line for everything that can go wrong."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import av
+from av.error import FFmpegError, ProtocolNotFoundError
+from av.stream import Disposition
+
+from rtstyle.errors import SourceError, UsageError
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+MAX_PIXELS = 16384 * 16384
+"""Pictures with more pixels are refused: a file of a few bytes may claim to be 60,000 x 60,000."""
+TIMEOUT = 15.0
+"""Seconds without a byte from the network until it counts as lost."""
+
+_URL = re.compile(r"[a-z][a-z0-9+.-]+:", re.IGNORECASE)
+_LIVE = ("rtsp", "rtsps", "rtp", "udp", "rtmp", "rtmps", "srt", "tcp")
+# A playlist from the network must not make us read files of this machine.
+_NETWORK = ("http", "https", *_LIVE)
+
+
+def is_url(name: str | os.PathLike[str]) -> bool:
+    """Whether this is an address and not a file name (``C:\\clip.mp4`` is a file name)."""
+    return bool(_URL.match(str(name)))
+
+
+def scheme(name: str | os.PathLike[str]) -> str:
+    """The protocol of an address, in lower case; ``""`` for a file name."""
+    return str(name).partition(":")[0].lower() if is_url(name) else ""
+
+
+def is_live(name: str | os.PathLike[str]) -> bool:
+    """Whether the address names a stream that runs on its own clock, so that nobody may wait for old frames."""
+    return scheme(name) in _LIVE
+
+
+def check_input(name: str | os.PathLike[str]) -> None:
+    """Refuse, before any work, what cannot be an input.
+
+    Raises :class:`UsageError` for a file that is not there, a folder, or a protocol that this PyAV does not speak.
+    """
+    if is_url(name):
+        check_protocol(scheme(name))
+        return
+    path = Path(name)
+    if "%" in path.name and not path.exists():
+        return  # frame_%05d.png: a numbered sequence
+    if not path.exists():
+        raise UsageError(f"there is no file {path}")
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder; here a video file is needed")
+
+
+def check_protocol(protocol: str) -> None:
+    """Raises :class:`UsageError` for a protocol that this build of PyAV was made without (``srt`` in its usual wheels)."""
+    if protocol != "srt":
+        return
+    try:
+        av.open("srt://127.0.0.1:1", timeout=0.05).close()
+    except ProtocolNotFoundError:
+        raise UsageError(
+            "this build of PyAV does not speak srt://; use udp://, rtmp:// or rtsp://, or relay srt with ffmpeg"
+        ) from None
+    except FFmpegError:
+        return
+
+
+def open_container(
+    name: str | os.PathLike[str],
+    *,
+    format: str | None = None,
+    max_pixels: int = MAX_PIXELS,
+    timeout: float = TIMEOUT,
+) -> InputContainer:
+    """Open for reading; raises :class:`UsageError` as :func:`check_input`, :class:`SourceError` where it is no video."""
+    check_input(name)
+    options = {"max_pixels": str(max_pixels), "protocol_whitelist": "file,crypto,data"}
+    limit: tuple[float, float] | None = None
+    if is_url(name):
+        limit = (timeout, timeout)
+        options["protocol_whitelist"] = (
+            "http,https,tcp,tls,udp,rtp,rtsp,rtmp,srt,crypto,data,httpproxy" if scheme(name) in _NETWORK else "file,crypto,data"
+        )
+        if scheme(name).startswith("http"):
+            options |= {
+                "reconnect": "1",
+                "reconnect_streamed": "1",
+                "reconnect_on_network_error": "1",
+                "reconnect_delay_max": "5",
+            }
+        if scheme(name).startswith("rtsp"):
+            options["rtsp_transport"] = "tcp"
+    try:
+        return av.open(str(name), "r", format=format, options=options, timeout=limit)
+    except (FFmpegError, ValueError) as error:
+        raise SourceError(f"cannot open {name}: {reason(error)}") from error
+
+
+def reason(error: BaseException) -> str:
+    """What libav said, without its numbers."""
+    text = getattr(error, "strerror", None) or str(error)
+    return "it is no video, or damaged" if "Invalid data" in text else text
+
+
+def video_stream(container: InputContainer, name: str) -> VideoStream:
+    """The first film track: neither cover art nor a thumbnail. Raises :class:`SourceError` where there is none."""
+    for stream in container.streams.video:
+        # A cover is a stream of one picture beside the film, in every container that can hold music.
+        if (
+            not stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails)
+            and stream.codec_context is not None
+        ):
+            return stream
+    raise SourceError(f"{name} has no video track that can be decoded")
+
+
+def check_pixels(width: int, height: int, limit: int, name: str) -> None:
+    """Refuse pictures over the limit; raises :class:`SourceError`."""
+    if width * height > limit:
+        raise SourceError(
+            f"{name} is {width}x{height}: more than the limit of {limit:,} pixels a picture (--max-pixels raises it)"
+        )

@@ -1,0 +1,123 @@
+"""Everything of a film but its picture: sound, subtitles, chapters, tags. Compressed packets, not touched."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from fractions import Fraction
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, Self
+
+from av.error import FFmpegError
+from av.stream import Discard
+
+from rtstyle.sources.opening import open_container, video_stream
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.container.core import Chapter
+    from av.packet import Packet
+    from av.stream import Stream
+
+KINDS = ("audio", "subtitle", "attachment")
+
+
+class Tracks(Protocol):
+    """What a film has beside its picture, in order of time."""
+
+    streams: list[Stream]
+    chapters: list[Chapter]
+    tags: dict[str, str]
+    damaged: bool
+    """Whether reading ended before the end of the file."""
+
+    def packets(self, until: Fraction | None) -> Iterator[Packet[Stream]]:
+        """The next packets up to ``until`` seconds; all that are left for None."""
+        ...
+
+
+class FileTracks:
+    """Reads the tracks of a file through a container of its own, so that sound never waits for pictures.
+
+    ``start`` and ``end``, seconds, leave out the packets that lie outside. Raises as
+    :func:`rtstyle.sources.opening.open_container`.
+    """
+
+    def __init__(
+        self, name: str | os.PathLike[str], *, start: Fraction | None = None, end: Fraction | None = None, audio: bool = True
+    ) -> None:
+        self.name = str(name)
+        self._start, self._end, self._audio = start, end, audio
+        self._held: Packet[Stream] | None = None
+        self.streams: list[Stream] = []
+        self.chapters: list[Chapter] = []
+        self.tags: dict[str, str] = {}
+        self.damaged = False
+        self._container: InputContainer | None = None
+
+    def __enter__(self) -> Self:
+        container = self._container = open_container(self.name)
+        try:
+            picture = video_stream(container, self.name)
+        except BaseException:
+            container.close()
+            raise
+        for stream in container.streams:
+            wanted = stream is not picture and stream.type in KINDS and (self._audio or stream.type != "audio")
+            stream.discard = Discard.default if wanted else Discard.all
+            if wanted:
+                self.streams.append(stream)
+        self.chapters = container.chapters()
+        self.tags = dict(container.metadata)
+        moving = [stream for stream in self.streams if stream.type != "attachment"]
+        if moving and self._start:
+            self._seek(container)
+        self._packets = container.demux(*moving) if moving else iter(())
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._packets = iter(())
+        self._held = None
+        if self._container is not None:
+            self._container.close()
+            self._container = None
+
+    def packets(self, until: Fraction | None) -> Iterator[Packet[Stream]]:
+        while True:
+            packet, self._held = self._held or self._next(), None
+            if packet is None:
+                return
+            if until is not None and packet_time(packet) > until:
+                self._held = packet
+                return
+            yield packet
+
+    def _seek(self, container: InputContainer) -> None:
+        assert self._start is not None
+        try:
+            container.seek(int(self._start * 1_000_000), backward=True)
+        except FFmpegError:
+            return
+
+    def _next(self) -> Packet[Stream] | None:
+        while True:
+            try:
+                packet = next(self._packets, None)
+            except FFmpegError:
+                self.damaged = True
+                return None
+            if packet is None or self._lies_inside(packet):
+                return packet
+
+    def _lies_inside(self, packet: Packet[Stream]) -> bool:
+        if packet.pts is None or packet.size == 0:
+            return False
+        begins = packet.pts * Fraction(packet.time_base)
+        ends = begins + (packet.duration or 0) * Fraction(packet.time_base)
+        return (self._start is None or ends > self._start) and (self._end is None or begins < self._end)
+
+
+def packet_time(packet: Packet[Stream]) -> Fraction:
+    """When a packet is due, in seconds."""
+    time = packet.dts if packet.dts is not None else packet.pts
+    return (time or 0) * Fraction(packet.time_base)

@@ -1,0 +1,283 @@
+"""Films: any file, address or device that PyAV opens, every frame with its own time."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+from av.error import EOFError as AvEOFError
+from av.error import FFmpegError
+
+from rtstyle.errors import SourceError, UsageError
+from rtstyle.frame import Frame, StreamInfo
+from rtstyle.pixels import Pixels, Size, resize
+from rtstyle.sources.clock import Clock
+from rtstyle.sources.colour import Converter
+from rtstyle.sources.deinterlace import Deinterlacer
+from rtstyle.sources.opening import MAX_PIXELS, TIMEOUT, check_pixels, is_live, open_container, reason, video_stream
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.packet import Packet
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+logger = logging.getLogger(__name__)
+
+MAX_ERRORS_IN_A_ROW = 500
+"""Refused packets without a frame between them until a stream counts as unreadable; bounds the time spent on rubbish."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadOptions:
+    """How a film is read."""
+
+    start: Fraction | None = None
+    """Seconds; frames before it are skipped. Times stay those of the input."""
+    end: Fraction | None = None
+    """Seconds; the first frame at or after it ends the film."""
+    deinterlace: bool = True
+    strict: bool = False
+    """Damage ends the run with an error instead of being skipped and counted."""
+    max_pixels: int = MAX_PIXELS
+    timeout: float = TIMEOUT
+    format: str | None = None
+    """The demuxer, where the name does not tell it: ``lavfi``, ``v4l2``, ``rawvideo``..."""
+    threads: int = 0
+    """Decoder threads; 0 leaves it to the decoder."""
+
+    def __post_init__(self) -> None:
+        if self.start is not None and self.start < 0:
+            raise UsageError(f"start {float(self.start)} s is before the beginning")
+        if self.end is not None and self.end <= (self.start or 0):
+            raise UsageError(f"end {float(self.end)} s is not after start {float(self.start or 0)} s")
+
+
+@dataclass
+class Damage:
+    """What of a film could not be read."""
+
+    packets: int = 0
+    """Compressed pictures that the decoder refused or whose picture came out broken."""
+    truncated: str = ""
+    """How the file ends before its end; empty where it does not."""
+
+    def __bool__(self) -> bool:
+        return bool(self.packets or self.truncated)
+
+    def __str__(self) -> str:
+        parts = [f"{self.packets} damaged packets were skipped"] if self.packets else []
+        return "; ".join([*parts, self.truncated] if self.truncated else parts)
+
+
+class VideoSource:
+    """Reads the film track of ``name``; upright, progressive, RGB. See :class:`ReadOptions`.
+
+    Opening decodes the first frame. Raises :class:`UsageError` for a name that cannot be an input and
+    :class:`SourceError` for a file that is no video or has no frame.
+    """
+
+    def __init__(self, name: str | os.PathLike[str], options: ReadOptions | None = None) -> None:
+        self.name = str(name)
+        self.options = options or ReadOptions()
+        self.damage = Damage()
+        self._converter = Converter()
+        self._container: InputContainer | None = None
+        self._info: StreamInfo | None = None
+        self._packets_read = 0
+
+    @property
+    def info(self) -> StreamInfo:
+        if self._info is None:
+            raise RuntimeError("a source has its info inside its with block")
+        return self._info
+
+    @property
+    def notices(self) -> list[str]:
+        """What a user should know of how the film was read."""
+        notices = ["HDR was tone-mapped to SDR (BT.709)"] if self._converter.tone_mapped else []
+        return (
+            [*notices, "interlaced frames were deinterlaced (--no-deinterlace keeps them)"]
+            if self._deinterlacer.used
+            else notices
+        )
+
+    def __enter__(self) -> Self:
+        self._container = open_container(
+            self.name, format=self.options.format, max_pixels=self.options.max_pixels, timeout=self.options.timeout
+        )
+        try:
+            self._open()
+        except BaseException:
+            self._container.close()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._frames = iter(())
+        if self._container is not None:
+            self._container.close()
+            self._container = None
+
+    def __iter__(self) -> Iterator[Frame]:
+        yield self._first
+        yield from self._frames
+
+    def _open(self) -> None:
+        assert self._container is not None
+        stream = self._stream = video_stream(self._container, self.name)
+        check_pixels(stream.codec_context.width, stream.codec_context.height, self.options.max_pixels, self.name)
+        live = is_live(self.name)
+        stream.thread_type = "SLICE" if live else "AUTO"  # frame threads would add a frame of delay each
+        stream.codec_context.thread_count = self.options.threads
+        self._clock = Clock(stream, self._container.format.name)
+        self._deinterlacer = Deinterlacer(stream, wanted=self.options.deinterlace)
+        if self.options.start:
+            self._seek(self.options.start)
+        self._size: Size | None = None
+        self._frames = self._read()
+        first = next(self._frames, None)
+        if first is None:
+            raise SourceError(
+                f"{self.name} has no video frame{f' that can be read ({self.damage})' if self.damage else ''}{self._span()}"
+            )
+        self._first = first
+        self._info = self._describe(first, live)
+
+    def _span(self) -> str:
+        return "" if self.options.start is None else f" from {float(self.options.start):g} s on"
+
+    def _describe(self, first: Frame, live: bool) -> StreamInfo:
+        assert self._container is not None
+        stream = self._stream
+        rate = stream.average_rate or stream.guessed_rate or None
+        aspect = Fraction(stream.sample_aspect_ratio or 1)
+        if self._turned:
+            aspect = 1 / aspect
+        return StreamInfo(
+            size=first.size,
+            time_base=self._clock.time_base,
+            rate=Fraction(rate) if rate else None,
+            frames=self._expected(first, rate),
+            live=live,
+            start=first.pts_seconds,
+            pixel_aspect=aspect,
+            name=self.name,
+            tags=dict(self._container.metadata),
+        )
+
+    def _expected(self, first: Frame, rate: Fraction | None) -> int | None:
+        assert self._container is not None
+        whole = self.options.start is None and self.options.end is None
+        if whole and self._stream.frames:
+            return self._stream.frames
+        duration = Fraction(self._container.duration, 1_000_000) if self._container.duration else None
+        start = Fraction(self._container.start_time or 0, 1_000_000)
+        end = self.options.end if duration is None else min(start + duration, self.options.end or start + duration)
+        return max(1, round((end - first.pts_seconds) * rate)) if end is not None and rate else None
+
+    def _seek(self, start: Fraction) -> None:
+        assert self._container is not None
+        try:
+            self._container.seek(int(start / self._clock.time_base), stream=self._stream, backward=True)
+        except FFmpegError:
+            logger.info("%s cannot seek: reading from the beginning", self.name)
+
+    def _read(self) -> Iterator[Frame]:
+        index = 0
+        for frame in self._deinterlacer.filtered(self._timed()):
+            pts = frame.pts
+            assert pts is not None
+            seconds = pts * self._clock.time_base
+            if self.options.start is not None and seconds < self.options.start:
+                continue
+            if self.options.end is not None and seconds >= self.options.end:
+                return
+            data, alpha = self._upright(frame)
+            yield Frame(
+                data=data, alpha=alpha, pts=pts, time_base=self._clock.time_base, index=index, duration=frame.duration or None
+            )
+            index += 1
+
+    def _timed(self) -> Iterator[VideoFrame]:
+        for frame in self._decoded():
+            frame.pts = self._clock.time_of(frame)
+            frame.time_base = self._clock.time_base
+            yield frame
+
+    def _decoded(self) -> Iterator[VideoFrame]:
+        in_a_row = 0
+        for packet in self._packets():
+            try:
+                frames = self._stream.codec_context.decode(packet)
+            except AvEOFError:
+                return
+            except FFmpegError as error:
+                self._harm(f"packet {self._packets_read}: {reason(error)}")
+                in_a_row += 1
+                if packet is not None:
+                    self._clock.lost(packet)
+                if in_a_row > MAX_ERRORS_IN_A_ROW:
+                    self.damage.truncated = "too much damage in a row: reading was given up"
+                    return
+                continue
+            in_a_row = 0
+            for frame in frames:
+                check_pixels(frame.width, frame.height, self.options.max_pixels, self.name)
+                if frame.is_corrupt:
+                    self._harm("a picture came out broken")
+                yield frame
+
+    def _packets(self) -> Iterator[Packet[VideoStream] | None]:
+        """The film's packets, then None to flush the decoder, whatever the file does."""
+        assert self._container is not None
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except FFmpegError as error:
+                self._cut_short(f"the input ends early: {reason(error)}")
+                break
+            if packet is None or (packet.dts is None and packet.size == 0):
+                break
+            self._packets_read += 1
+            if packet.is_corrupt:
+                self._harm(f"packet {self._packets_read} is damaged")
+            self._clock.saw(packet)
+            yield packet
+        yield None
+
+    def _harm(self, what: str) -> None:
+        if self.options.strict:
+            raise SourceError(f"{self.name}: {what}")
+        self.damage.packets += 1
+
+    def _cut_short(self, what: str) -> None:
+        if self.options.strict:
+            raise SourceError(f"{self.name}: {what}")
+        self.damage.truncated = what
+
+    def _upright(self, frame: VideoFrame) -> tuple[Pixels, Pixels | None]:
+        data, alpha = self._converter.to_rgb(frame)
+        quarter_turns = round(frame.rotation / 90) % 4
+        self._turned = quarter_turns % 2 == 1
+        if quarter_turns:
+            data = np.ascontiguousarray(np.rot90(data, quarter_turns))
+            alpha = None if alpha is None else np.ascontiguousarray(np.rot90(alpha, quarter_turns))
+        if self._size is None:
+            self._size = data.shape[0], data.shape[1]
+        if data.shape[:2] != self._size:  # a broadcast may change its size in mid-stream; an output cannot
+            data, alpha = resize(data, self._size), None
+        return data, alpha
+
+
+def probe(name: str | os.PathLike[str], options: ReadOptions | None = None) -> StreamInfo:
+    """What is known of a film without painting it; raises as :class:`VideoSource`."""
+    with VideoSource(name, options) as source:
+        return replace(source.info)

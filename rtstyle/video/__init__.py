@@ -1,0 +1,1 @@
+"""Painting whole films: one or many, with sound, interruptible. Nothing heavy is imported here."""
