@@ -5,6 +5,7 @@ from __future__ import annotations
 import gradio as gr
 
 from rtstyle.webui.clips import build_clips
+from rtstyle.webui.live import build_live
 from rtstyle.webui.panel import Panel, build_panel
 from rtstyle.webui.stills import build_stills
 from rtstyle.webui.studio import Studio
@@ -37,3 +38,5 @@ def _build_tabs(studio: Studio, panel: Panel) -> None:
             build_stills(studio, panel)
         with gr.Tab("Clips", id="clips"):
             build_clips(studio, panel)
+        with gr.Tab("Live", id="live"):
+            build_live(studio, panel)

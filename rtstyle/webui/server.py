@@ -24,6 +24,7 @@ from rtstyle import __version__
 from rtstyle.errors import UsageError
 from rtstyle.webui.app import build_page
 from rtstyle.webui.folder import SWEEP_SECONDS
+from rtstyle.webui.live import LiveRoutes
 from rtstyle.webui.settings import PageConfig
 from rtstyle.webui.studio import Studio
 from rtstyle.webui.theme import page_css, page_head, page_theme
@@ -60,6 +61,7 @@ class BasicAuth:
 
 def create_app(studio: Studio) -> FastAPI:
     """The app that serves ``studio``; its lifespan sweeps the run's folder."""
+    live = LiveRoutes(studio)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
@@ -68,6 +70,7 @@ def create_app(studio: Studio) -> FastAPI:
             yield
         finally:
             sweeping.cancel()
+            await live.close()
 
     api = FastAPI(title="rtstyle", version=__version__, docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
 
@@ -75,6 +78,7 @@ def create_app(studio: Studio) -> FastAPI:
         return {"status": "ok", "version": __version__, "tier": studio.tier, "styles": len(studio.cards)}
 
     api.add_api_route(HEALTH, health)
+    live.add_to(api)
     # Gradio reads its upload folder from here, when components are built and when the app is.
     os.environ["GRADIO_TEMP_DIR"] = str(studio.folder.uploads)
     gr.mount_gradio_app(

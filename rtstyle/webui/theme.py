@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import gradio as gr
+from gradio.themes import Base
 from gradio.themes.utils import colors, sizes
 
 ASSETS = Path(__file__).resolve().parent / "assets"
@@ -40,9 +40,9 @@ SANS = ("Inter", "ui-sans-serif", "system-ui", "Segoe UI", "Helvetica Neue", "Ar
 MONO = ("ui-monospace", "SF Mono", "Menlo", "Consolas", "monospace")
 
 
-def page_theme() -> gr.themes.Base:
+def page_theme() -> Base:
     """The theme; only fonts of the visitor's machine are used, so nothing is fetched from elsewhere."""
-    theme = gr.themes.Base(
+    theme = Base(
         primary_hue=SEAL,
         secondary_hue=WALL,
         neutral_hue=WALL,

@@ -1,0 +1,189 @@
+"""The camera over WebRTC: a painted track back for the visitor's own, and a channel beside it for the look.
+
+The only module that imports aiortc (extra ``webrtc``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, cast
+
+from rtstyle.errors import MissingDependencyError
+from rtstyle.pixels import Pixels, resize, scaled_size
+from rtstyle.stats import StatsRecorder
+from rtstyle.stylizer import Look
+from rtstyle.webui.messages import VisitorError
+from rtstyle.webui.studio import Studio
+
+try:
+    from aiortc import MediaStreamTrack, RTCPeerConnection, RTCSessionDescription
+    from aiortc.codecs import vpx
+    from aiortc.mediastreams import MediaStreamError
+except ImportError as error:
+    raise MissingDependencyError("aiortc", extra="webrtc", purpose="the camera over WebRTC") from error
+
+from av import VideoFrame
+
+logger = logging.getLogger(__name__)
+
+LARGEST_SIDE = 640
+"""Long side above which a camera's picture is made smaller before it is painted."""
+CONNECT_SECONDS = 15.0
+
+# Strokes are all edges: at the library's own half megabit they would drown in blocks.
+vpx.DEFAULT_BITRATE = vpx.MAX_BITRATE = 3_000_000
+
+
+class PaintedTrack(MediaStreamTrack):
+    """The newest frame of ``source``, painted; frames that come while one is painted are dropped."""
+
+    kind = "video"
+
+    def __init__(self, source: MediaStreamTrack, studio: Studio, look: Look, pool: ThreadPoolExecutor) -> None:
+        super().__init__()
+        self.look = look
+        self.stats = StatsRecorder()
+        self._source = source
+        self._studio = studio
+        self._pool = pool
+        self._newest: tuple[VideoFrame, float] | None = None
+        self._there = asyncio.Event()
+        self._reading = asyncio.ensure_future(self._read())
+
+    async def _read(self) -> None:
+        try:
+            while True:
+                frame = cast(VideoFrame, await self._source.recv())
+                self._newest = frame, time.monotonic()
+                self._there.set()
+        except MediaStreamError:
+            self.stop()
+            self._there.set()
+
+    async def recv(self) -> VideoFrame:
+        """The next painted frame; raises aiortc's ``MediaStreamError`` after the last."""
+        await self._there.wait()
+        self._there.clear()
+        if self._newest is None or self.readyState != "live":
+            raise MediaStreamError
+        (frame, arrived), self._newest = self._newest, None
+        painted = await asyncio.get_running_loop().run_in_executor(self._pool, self._paint, frame)
+        self.stats.frames += 1
+        self.stats.shown(arrived)
+        return painted
+
+    def _paint(self, frame: VideoFrame) -> VideoFrame:
+        pixels = cast(Pixels, frame.to_ndarray(format="rgb24"))
+        if max(pixels.shape[:2]) > LARGEST_SIDE:
+            short = round(min(pixels.shape[:2]) * LARGEST_SIDE / max(pixels.shape[:2]))
+            pixels = resize(pixels, scaled_size(pixels.shape[:2], short, 2))
+        painted = VideoFrame.from_ndarray(self._studio.paint(pixels, self.look), format="rgb24")
+        painted.pts, painted.time_base = frame.pts, frame.time_base
+        return painted
+
+    def stop(self) -> None:
+        super().stop()
+        self._reading.cancel()
+
+
+class Peer:
+    """One visitor's connection."""
+
+    def __init__(self, studio: Studio, look: Look, pool: ThreadPoolExecutor) -> None:
+        self.studio = studio
+        self.look = look
+        self.pool = pool
+        self.connection = RTCPeerConnection()
+        self.painted: PaintedTrack | None = None
+        self.opened_at = time.monotonic()
+        self.connection.on("track", self._on_track)
+        self.connection.on("datachannel", self._on_channel)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it is closed, or never came about."""
+        state = self.connection.connectionState
+        waiting = state in ("new", "connecting") and time.monotonic() - self.opened_at > CONNECT_SECONDS
+        return waiting or state in ("closed", "failed", "disconnected")
+
+    async def answer(self, sdp: str) -> str:
+        """The answer to a browser's offer; raises :class:`VisitorError` for one that makes no sense."""
+        try:
+            await self.connection.setRemoteDescription(RTCSessionDescription(sdp=sdp, type="offer"))
+            if self.painted is None:
+                raise ValueError("no picture in it")
+            await self.connection.setLocalDescription(await self.connection.createAnswer())
+        except (ValueError, AttributeError, IndexError, KeyError) as error:
+            await self.close()
+            raise VisitorError("the offer is not one of a browser's camera") from error
+        return str(self.connection.localDescription.sdp)
+
+    async def close(self) -> None:
+        """Hang up."""
+        if self.painted is not None:
+            self.painted.stop()
+        await self.connection.close()
+
+    def _on_track(self, track: MediaStreamTrack) -> None:
+        if track.kind == "video" and self.painted is None:
+            self.painted = PaintedTrack(track, self.studio, self.look, self.pool)
+            self.connection.addTrack(self.painted)
+
+    def _on_channel(self, channel: Any) -> None:
+        def heard(message: object) -> None:
+            self._heard(channel, message)
+
+        channel.on("message", heard)
+
+    def _heard(self, channel: Any, message: object) -> None:
+        try:
+            table = json.loads(message) if isinstance(message, str) else None
+            if not isinstance(table, dict):
+                return
+            if "look" in table and isinstance(table["look"], dict):
+                self.look = self.studio.look_from(table["look"])
+                if self.painted is not None:
+                    self.painted.look = self.look
+            if "ping" in table:
+                latency = self.painted.stats.latency() if self.painted else None
+                channel.send(json.dumps({"pong": table["ping"], "paint_ms": round(1000 * latency[0]) if latency else None}))
+        except VisitorError as error:
+            channel.send(json.dumps({"error": str(error)}))
+        except ValueError:
+            logger.info("a message on the channel was no JSON")
+
+
+class Peers:
+    """All connections of the page; those that ended make room."""
+
+    def __init__(self, studio: Studio) -> None:
+        self.studio = studio
+        self.pool = ThreadPoolExecutor(studio.limits.cameras, thread_name_prefix="camera")
+        self.peers: set[Peer] = set()
+
+    async def join(self, sdp: str, look: Look) -> str:
+        """Take a visitor in and answer the offer; raises :class:`VisitorError` where there is no room."""
+        for peer in [peer for peer in self.peers if peer.is_over]:
+            self.peers.discard(peer)
+            await peer.close()
+        if len(self.peers) >= self.studio.limits.cameras:
+            raise VisitorError(
+                f"{len(self.peers)} cameras are being painted, which is all we can do at once. Try again in a while."
+            )
+        peer = Peer(self.studio, look, self.pool)
+        self.peers.add(peer)
+        try:
+            return await peer.answer(sdp)
+        except BaseException:
+            self.peers.discard(peer)
+            raise
+
+    async def close(self) -> None:
+        """Hang up on everyone."""
+        await asyncio.gather(*(peer.close() for peer in self.peers), return_exceptions=True)
+        self.peers.clear()
+        self.pool.shutdown(wait=False, cancel_futures=True)
