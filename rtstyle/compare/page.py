@@ -112,12 +112,13 @@ def _facts_of_ours(comparisons: Sequence[Comparison]) -> str:
             f"{comparison.mean(method, lambda result: result.seconds):.3f} s",
             _speedup(comparison, method, comparison.mean(method, lambda result: result.seconds)),
             equivalent_text(comparison, method),
+            _seconds_to_equal(comparison, method),
         ]
         for comparison in comparisons
         for method in comparison.results
         if method != OPTIMIZE
     ]
-    header = ["measured here", "method", "slow reference", "this method", "faster by", "iterations-equivalent"]
+    header = ["measured here", "method", "slow reference", "this method", "faster by", "iterations-equivalent", "which take"]
     return "<h2>What it costs</h2>" + table(header, rows)
 
 
@@ -126,6 +127,14 @@ def _reference_seconds(comparison: Comparison) -> str:
         return "not run"
     seconds = comparison.mean(OPTIMIZE, lambda result: result.seconds)
     return f"{seconds:.1f} s ({comparison.config.iterations} iterations)"
+
+
+def _seconds_to_equal(comparison: Comparison, method: str) -> str:
+    if not comparison.histories:
+        return ""
+    each = comparison.mean(OPTIMIZE, lambda result: result.seconds) / comparison.config.iterations
+    mean = statistics.fmean(equivalent.iterations for equivalent in comparison.equivalents(method))
+    return f"{each * mean:.1f} s"
 
 
 def _published() -> str:

@@ -41,15 +41,18 @@ class AONetConfig(NetworkConfig):
 
 
 class InceptionStem(nn.Module):
-    """Parallel 1x1, 3x3 and 5x5 convolutions of stride 2, side by side in the output; norm, ReLU."""
+    """Parallel 1x1, 3x3 and 5x5 convolutions at half the resolution, side by side in the output; norm, ReLU."""
 
     def __init__(self, in_channels: int, branch_width: int) -> None:
         super().__init__()
-        self.branches = nn.ModuleList(ConvLayer(in_channels, branch_width, size, stride=2) for size in (1, 3, 5))
+        # The 1x1 gets means of 2x2 pixels: of stride 2 it would not see three pixels in four, and oneDNN's gradient of a
+        # strided 1x1 on few channels corrupts memory (oneDNN#6035).
+        self.point = ConvLayer(in_channels, branch_width, 1)
+        self.wider = nn.ModuleList(ConvLayer(in_channels, branch_width, size, stride=2) for size in (3, 5))
         self.norm = ConditionalInstanceNorm(3 * branch_width)
 
     def forward(self, x: Tensor, style: StyleReader) -> Tensor:
-        x = torch.cat([branch(x) for branch in self.branches], dim=1)
+        x = torch.cat([self.point(F.avg_pool2d(x, 2)), *(branch(x) for branch in self.wider)], dim=1)
         return F.relu(self.norm(x, *style.take(self.norm.channels)))
 
 

@@ -46,7 +46,9 @@ def plot(steps: Sequence[int], curves: Curves, unit: str, *, levels: Mapping[str
     for name, level in (levels or {}).items():
         left.axhline(level, color="#777777", linewidth=0.9, linestyle=":")
         left.annotate(name, (steps[-1], level), ha="right", va="bottom", fontsize=8, color="#555555")
-    left.set(xlabel=unit, title="weighted losses", yscale="log")
+    # From the photo, content starts at exactly 0: the axis ends where parts no longer count.
+    lowest = min([*curves["total"], *(levels or {}).values()])
+    left.set(xlabel=unit, title="weighted losses", yscale="log", ylim=(max(lowest, 1e-9) / 50, None))
     left.legend(fontsize=8)
     total = np.asarray(curves["total"])
     for name in ("content", "style"):

@@ -85,6 +85,9 @@ def build_recipe(request: Request) -> Recipe:
         recipe = replace(recipe, net=network_config({"arch": request.net}))
     size = request.changes.get("image_size")
     changes = dict(request.changes)
+    if "loss_network" in changes:
+        # Another network has other layers: where none are named, its usual ones.
+        changes = {"content_layers": {}, "style_layers": {}, **changes}
     if size is not None and size > recipe.photo_scale[0]:
         changes["photo_scale"] = (size, max(recipe.photo_scale[1], 2 * size))
     return replace(recipe, **changes)
