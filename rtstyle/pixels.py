@@ -41,6 +41,15 @@ def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
     return x
 
 
+def pad_pixels(pixels: Pixels, multiple: int) -> Pixels:
+    """:func:`pad_to_multiple` for uint8 (H, W, C); the same array where nothing is missing."""
+    height, width = pixels.shape[:2]
+    bottom, right = -height % multiple, -width % multiple
+    if not (bottom or right):
+        return pixels
+    return np.pad(pixels, ((0, bottom), (0, right), (0, 0)), mode="reflect")
+
+
 def resize(pixels: Pixels, size: Size, *, box: tuple[float, float, float, float] | None = None) -> Pixels:
     """Resize uint8 (H, W, C) to ``size`` with Lanczos, anti-aliased when shrinking.
 
@@ -77,3 +86,11 @@ def transfer_luma(painted: Pixels, original: Pixels) -> Pixels:
     weights = np.asarray(LUMA_WEIGHTS, dtype=np.float32)
     shift = (painted.astype(np.float32) - original.astype(np.float32)) @ weights
     return np.clip(np.rint(original + shift[..., None]), 0, 255).astype(np.uint8)
+
+
+def over_black(rgba: Pixels) -> Pixels:
+    """Lay uint8 (H, W, 4) with straight opacity on black: uint8 (H, W, 3)."""
+    alpha = rgba[..., 3:].astype(np.uint16)
+    if alpha.min() == 255:
+        return np.ascontiguousarray(rgba[..., :3])
+    return ((rgba[..., :3] * alpha + 127) // 255).astype(np.uint8)

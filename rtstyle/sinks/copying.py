@@ -68,15 +68,13 @@ class TrackCopier:
     def _substitute(self, stream: Stream) -> None:
         name = stream.codec_context.name if stream.codec_context else stream.type
         if stream.type != "audio":
-            self.notices.append(
-                f".{self._container} cannot hold {name} {stream.type}s: track {stream.index} was left out (.mkv holds them)"
-            )
+            lost = f"track {stream.index} is left out (.mkv holds it)"
+            self.notices.append(f".{self._container} cannot hold {name} {stream.type}s: {lost}")
             return
         codec = "libopus" if self._container in OPUS_CONTAINERS else "aac"
         self._encoded[stream.index] = _Reencoder(self._output, stream, codec, self._shift)  # type: ignore[arg-type]
-        self.notices.append(
-            f".{self._container} cannot hold {name} sound: track {stream.index} was encoded as {codec.removeprefix('lib')}"
-        )
+        new = codec.removeprefix("lib")
+        self.notices.append(f".{self._container} cannot hold {name} sound: track {stream.index} was encoded as {new}")
 
     def _describe(self) -> None:
         self._output.metadata.update(

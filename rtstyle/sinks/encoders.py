@@ -162,9 +162,8 @@ def plan(options: VideoOptions, container: str, size: Size | None = None) -> Enc
         raise UsageError(f"no codec '{name}'; there are: {', '.join(CODECS)}")
     if ("mp4" if container == "m4v" else container) not in codec.containers:
         possible = [other for other, it in CODECS.items() if container in it.containers]
-        raise UsageError(
-            f".{container} cannot hold {name}; it holds {', '.join(possible)}, and {name} goes into .{', .'.join(codec.containers)}"
-        )
+        homes = ", .".join(codec.containers)
+        raise UsageError(f".{container} cannot hold {name}; it holds {', '.join(possible)}, and {name} goes into .{homes}")
     encoder = _encoder(name, codec, options.hwaccel)
     return EncoderPlan(
         codec=name,
@@ -204,8 +203,8 @@ def _pixel_format(name: str, codec: Codec, encoder: str, options: VideoOptions, 
     if size is not None and not _holds(codec, chosen, size):
         height, width = size
         raise UsageError(
-            f"{name} in {chosen} needs even sides and the picture is {width}x{height}: use --pixel-format {codec.odd_pixel_format} "
-            f"or --size {width - width % 2}x{height - height % 2}"
+            f"{name} in {chosen} needs even sides and the picture is {width}x{height}: "
+            f"use --pixel-format {codec.odd_pixel_format} or --size {width - width % 2}x{height - height % 2}"
         )
     return chosen
 
@@ -226,9 +225,8 @@ def _codec_options(name: str, codec: Codec, options: VideoOptions) -> dict[str, 
     if options.bitrate is not None and options.bitrate < 1000:
         raise UsageError(f"bitrate {options.bitrate} is below 1000 bits per second; write for example 4M")
     if options.crf is not None and codec.crf is None:
-        raise UsageError(
-            f"{name} has no --crf; {'its quality is its --preset: ' + ', '.join(codec.presets) if codec.presets else 'it has one quality'}"
-        )
+        instead = f"its quality is its --preset: {', '.join(codec.presets)}" if codec.presets else "it has one quality"
+        raise UsageError(f"{name} has no --crf; {instead}")
     low, high = codec.crf_range
     if options.crf is not None and not low <= options.crf <= high:
         raise UsageError(f"crf {options.crf} is outside {low}..{high} of {name} (lower is better, {codec.crf} is the default)")
@@ -238,9 +236,8 @@ def _codec_options(name: str, codec: Codec, options: VideoOptions) -> dict[str, 
         quality = {"nvenc": "cq", "videotoolbox": "q:v", "qsv": "global_quality"}
         chosen["crf" if options.hwaccel is None else quality[options.hwaccel]] = str(crf)
     if options.preset is not None and options.hwaccel is None and options.preset not in codec.presets:
-        raise UsageError(
-            f"{name} has no preset '{options.preset}'; {'there are: ' + ', '.join(codec.presets) if codec.presets else 'it has none'}"
-        )
+        instead = f"there are: {', '.join(codec.presets)}" if codec.presets else "it has none"
+        raise UsageError(f"{name} has no preset '{options.preset}'; {instead}")
     preset = options.preset or (codec.preset if options.hwaccel is None else None)
     if preset is not None:
         chosen[codec.preset_option] = preset

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from rtstyle.sources.tracks import Tracks
 
+EDIT_LISTS = ("mp4", "m4v", "mov")
+"""Containers that say at which moment of a track the film begins."""
 BT709 = 1
 """The number of BT.709 as matrix, primaries and transfer curve alike (ISO/IEC 23091-2)."""
 
@@ -113,9 +115,8 @@ class VideoSink:
         self._plan = plan(self.options, self.container, frame.size)
         if self._plan.pixel_format != plan(self.options, self.container).pixel_format:
             height, width = frame.size
-            self.notices.append(
-                f"{width}x{height} has an odd side: written as {self._plan.pixel_format}, which keeps the size (--size changes it)"
-            )
+            kept = f"written as {self._plan.pixel_format}, which keeps the size (--size changes it)"
+            self.notices.append(f"{width}x{height} has an odd side: {kept}")
         self._staged = StagedFile(self.path)
         self._output = av.open(str(self._staged.temporary), "w", container_options=self._container_options(frame.time_base))
         self._stream = self._add_stream(self._output, frame)
@@ -124,7 +125,7 @@ class VideoSink:
             self.notices += self._copier.notices
 
     def _container_options(self, time_base: Fraction) -> dict[str, str]:
-        if self.container not in ("mp4", "m4v", "mov"):
+        if self.container not in EDIT_LISTS:
             return {}
         # Edit lists carry the start offset in units of the movie's timescale: its default, 1/1000 s, would round it.
         return {"movflags": "+faststart", "movie_timescale": str(_timescale(time_base))}

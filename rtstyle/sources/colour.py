@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
-from rtstyle.pixels import Pixels
+from rtstyle.pixels import Pixels, over_black
 from rtstyle.sources.hdr import is_hdr, tone_map
 
 if TYPE_CHECKING:
@@ -41,15 +41,14 @@ class Converter:
         self.tone_mapped = False
         """Whether a frame was HDR and was brought to SDR."""
 
-    def to_rgb(self, frame: VideoFrame) -> tuple[Pixels, Pixels | None]:
-        """The picture, uint8 (H, W, 3), and its opacity, uint8 (H, W), where it has one; not rotated."""
+    def to_rgb(self, frame: VideoFrame) -> Pixels:
+        """The picture, uint8 (H, W, 3), not rotated; what is transparent is black."""
         if is_hdr(frame):
             self.tone_mapped = True
-            return tone_map(self._convert(frame, "rgb48le").astype(np.uint16, copy=False), frame), None
+            return tone_map(self._convert(frame, "rgb48le").astype(np.uint16, copy=False), frame)
         if _has_alpha(frame):
-            rgba = self._convert(frame, "rgba")
-            return np.ascontiguousarray(rgba[..., :3]), np.ascontiguousarray(rgba[..., 3])
-        return self._convert(frame, "rgb24"), None
+            return over_black(self._convert(frame, "rgba"))
+        return self._convert(frame, "rgb24")
 
     def _convert(self, frame: VideoFrame, target: str) -> Pixels:
         converted = self._reformatter.reformat(

@@ -36,11 +36,12 @@ class Deinterlacer:
                 yield frame
                 continue
             shape = frame.width, frame.height, frame.format.name
-            if self._graph is None or shape != self._shape:
-                yield from self._drain(end=True)
-                self._graph, self._shape = self._build(frame), shape
-            duration = frame.duration
             graph = self._graph
+            if graph is None or shape != self._shape:
+                yield from self._drain(end=True)
+                graph = self._graph = self._build(frame)
+                self._shape = shape
+            duration = frame.duration
             graph.vpush(frame)
             yield from self._drain(duration=duration)
         yield from self._drain(end=True)

@@ -108,7 +108,9 @@ def open_container(
 def reason(error: BaseException) -> str:
     """What libav said, without its numbers."""
     text = getattr(error, "strerror", None) or str(error)
-    return "it is no video, or damaged" if "Invalid data" in text else text
+    if "Invalid data" in text:
+        return "it is no video, or damaged"
+    return "it is empty, or cut off at its beginning" if text == "End of file" else text
 
 
 def video_stream(container: InputContainer, name: str) -> VideoStream:

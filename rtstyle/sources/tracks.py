@@ -39,15 +39,21 @@ class Tracks(Protocol):
 class FileTracks:
     """Reads the tracks of a file through a container of its own, so that sound never waits for pictures.
 
-    ``start`` and ``end``, seconds, leave out the packets that lie outside. Raises as
-    :func:`rtstyle.sources.opening.open_container`.
+    ``start`` and ``end``, seconds, leave out the packets that lie outside; ``early`` keeps the one that is sounding at
+    ``start``. Raises as :func:`rtstyle.sources.opening.open_container`.
     """
 
     def __init__(
-        self, name: str | os.PathLike[str], *, start: Fraction | None = None, end: Fraction | None = None, audio: bool = True
+        self,
+        name: str | os.PathLike[str],
+        *,
+        start: Fraction | None = None,
+        end: Fraction | None = None,
+        audio: bool = True,
+        early: bool = True,
     ) -> None:
         self.name = str(name)
-        self._start, self._end, self._audio = start, end, audio
+        self._start, self._end, self._audio, self._early = start, end, audio, early
         self._held: Packet[Stream] | None = None
         self.streams: list[Stream] = []
         self.chapters: list[Chapter] = []
@@ -114,7 +120,8 @@ class FileTracks:
             return False
         begins = packet.pts * Fraction(packet.time_base)
         ends = begins + (packet.duration or 0) * Fraction(packet.time_base)
-        return (self._start is None or ends > self._start) and (self._end is None or begins < self._end)
+        inside = self._start is None or (ends > self._start if self._early else begins >= self._start)
+        return inside and (self._end is None or begins < self._end)
 
 
 def packet_time(packet: Packet[Stream]) -> Fraction:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+BROADCAST = ("mpegts", "mpeg", "rtsp", "rtp", "sdp", "hls", "applehttp")
+"""Formats whose clock runs since who knows when: their first moment counts as zero."""
 MAX_ERRORS_IN_A_ROW = 500
 """Refused packets without a frame between them until a stream counts as unreadable; bounds the time spent on rubbish."""
 
@@ -99,23 +101,36 @@ class VideoSource:
         return self._info
 
     @property
+    def origin(self) -> Fraction:
+        """The moment, in seconds, that an output should call zero: the cut, the start of a broadcast, or of a film that
+        begins before zero, which most containers cannot hold."""
+        if self.options.start is not None:
+            return self.options.start
+        assert self._container is not None
+        start = Fraction(self._container.start_time or 0, 1_000_000)
+        start = min(start, self.info.start)
+        return start if start < 0 or self._container.format.name in BROADCAST else Fraction(0)
+
+    @property
     def notices(self) -> list[str]:
         """What a user should know of how the film was read."""
-        notices = ["HDR was tone-mapped to SDR (BT.709)"] if self._converter.tone_mapped else []
-        return (
-            [*notices, "interlaced frames were deinterlaced (--no-deinterlace keeps them)"]
-            if self._deinterlacer.used
-            else notices
-        )
+        notices: list[str] = []
+        if self._converter.tone_mapped:
+            notices.append("HDR was tone-mapped to SDR (BT.709)")
+        if self._deinterlacer.used:
+            notices.append("interlaced frames were deinterlaced (--no-deinterlace keeps them)")
+        if self._info is not None and self.info.start < 0 and self.options.start is None:
+            notices.append(f"the film begins at {float(self.info.start):g} s: all its tracks were moved to 0 together")
+        return notices
 
     def __enter__(self) -> Self:
-        self._container = open_container(
+        container = self._container = open_container(
             self.name, format=self.options.format, max_pixels=self.options.max_pixels, timeout=self.options.timeout
         )
         try:
             self._open()
         except BaseException:
-            self._container.close()
+            container.close()
             raise
         return self
 
@@ -199,9 +214,12 @@ class VideoSource:
                 continue
             if self.options.end is not None and seconds >= self.options.end:
                 return
-            data, alpha = self._upright(frame)
             yield Frame(
-                data=data, alpha=alpha, pts=pts, time_base=self._clock.time_base, index=index, duration=frame.duration or None
+                data=self._upright(frame),
+                pts=pts,
+                time_base=self._clock.time_base,
+                index=index,
+                duration=frame.duration or None,
             )
             index += 1
 
@@ -263,18 +281,16 @@ class VideoSource:
             raise SourceError(f"{self.name}: {what}")
         self.damage.truncated = what
 
-    def _upright(self, frame: VideoFrame) -> tuple[Pixels, Pixels | None]:
-        data, alpha = self._converter.to_rgb(frame)
+    def _upright(self, frame: VideoFrame) -> Pixels:
+        data = self._converter.to_rgb(frame)
         quarter_turns = round(frame.rotation / 90) % 4
         self._turned = quarter_turns % 2 == 1
         if quarter_turns:
             data = np.ascontiguousarray(np.rot90(data, quarter_turns))
-            alpha = None if alpha is None else np.ascontiguousarray(np.rot90(alpha, quarter_turns))
         if self._size is None:
             self._size = data.shape[0], data.shape[1]
-        if data.shape[:2] != self._size:  # a broadcast may change its size in mid-stream; an output cannot
-            data, alpha = resize(data, self._size), None
-        return data, alpha
+        # A broadcast may change its size in mid-stream; an output cannot.
+        return resize(data, self._size)
 
 
 def probe(name: str | os.PathLike[str], options: ReadOptions | None = None) -> StreamInfo:

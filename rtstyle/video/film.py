@@ -14,7 +14,7 @@ from rtstyle.errors import RTStyleError, UsageError
 from rtstyle.frame import StreamInfo
 from rtstyle.pipeline import ProgressListener, run
 from rtstyle.sinks.encoders import VideoOptions
-from rtstyle.sinks.video import VideoSink
+from rtstyle.sinks.video import EDIT_LISTS, VideoSink
 from rtstyle.sources.opening import is_url
 from rtstyle.sources.tracks import FileTracks
 from rtstyle.sources.video import Damage, ReadOptions, VideoSource
@@ -98,8 +98,8 @@ def paint_film(
         sink = VideoSink(output, options.write, overwrite=options.overwrite)
         stack.enter_context(reader)
         size = target_size(reader.info.size, wanted=options.size, scale=options.scale)
-        tracks = stack.enter_context(FileTracks(source, start=options.read.start, end=options.read.end, audio=options.audio))
-        sink.attach(tracks, shift=-(options.read.start or 0))
+        tracks = stack.enter_context(_tracks(source, options, sink.container))
+        sink.attach(tracks, shift=-reader.origin)
         try:
             with sink:
                 stats = _run(reader, stylizer, sink, RunConfig(batch=options.batch, size=size), stop, listener)
@@ -113,6 +113,12 @@ def paint_film(
     return FilmReport(
         output=sink.partial or output, stats=stats, damage=damage, notices=notices, interrupted=sink.partial is not None
     )
+
+
+def _tracks(source: str, options: FilmOptions, container: str) -> FileTracks:
+    # Only mp4's edit lists can begin in the middle of a packet of sound; others would delay the picture instead.
+    early = container in EDIT_LISTS
+    return FileTracks(source, start=options.read.start, end=options.read.end, audio=options.audio, early=early)
 
 
 def _run(

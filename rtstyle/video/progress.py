@@ -17,7 +17,7 @@ class Bar:
     def __init__(self, *, hidden: bool = False) -> None:
         # In a log file every refresh is a line of its own: ten seconds apart is enough.
         pause = 0.2 if sys.stderr.isatty() else 10.0
-        self._bar: tqdm[None] = tqdm(
+        self._bar = tqdm(
             total=0,
             unit="frame",
             disable=hidden,

@@ -1,0 +1,128 @@
+"""Time: every frame of the output is shown when its original was."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from clips import read_film, write_clip
+
+from rtstyle.errors import SourceError
+from rtstyle.sources.video import VideoSource
+from rtstyle.stylizer import Stylizer
+from rtstyle.video.film import paint_film
+
+
+@pytest.fixture(scope="module")
+def untouched() -> Stylizer:
+    return Stylizer.open("none")
+
+
+def assert_same_times(source: Path, output: Path, *, tick: Fraction) -> None:
+    before, after = read_film(source), read_film(output)
+    assert len(after.times) == len(before.times)
+    for old, new in zip(before.times, after.times, strict=True):
+        assert abs(new - old) <= tick / 2
+
+
+@pytest.mark.parametrize("rate", [Fraction(25), Fraction(24000, 1001), Fraction(30000, 1001), Fraction(60000, 1001)])
+@pytest.mark.parametrize("extension", ["mp4", "mkv"])
+def test_constant_rates(tmp_path: Path, untouched: Stylizer, rate: Fraction, extension: str) -> None:
+    source = write_clip(tmp_path / f"in.{extension}", rate=rate, time_base=1 / rate)
+    paint_film(str(source), tmp_path / "out.mp4", untouched)
+    assert_same_times(source, tmp_path / "out.mp4", tick=1 / rate / 1000)
+    assert read_film(tmp_path / "out.mp4").seconds == pytest.approx(read_film(source).seconds, abs=float(1 / rate))
+
+
+VARIABLE = [0, 1, 5, 6, 7, 30, 31, 50, 90, 91, 92, 150]
+
+
+@pytest.mark.parametrize("frames", [{}, {"bf": "3"}, {"bf": "0"}])
+@pytest.mark.parametrize("extension", ["mp4", "mov", "mkv"])
+def test_variable_rate_with_and_without_b_frames(
+    tmp_path: Path, untouched: Stylizer, frames: dict[str, str], extension: str
+) -> None:
+    source = write_clip(tmp_path / "in.mp4", times=VARIABLE, time_base=Fraction(1, 90), rate=25, options=frames)
+    paint_film(str(source), tmp_path / f"out.{extension}", untouched)
+    assert_same_times(source, tmp_path / f"out.{extension}", tick=Fraction(1, 1000) if extension == "mkv" else Fraction(1, 90000))
+
+
+@pytest.mark.parametrize("extension", ["mp4", "mkv"])
+def test_a_late_start_and_late_sound_stay_late(tmp_path: Path, untouched: Stylizer, extension: str) -> None:
+    times = [20 + i for i in range(12)]
+    source = write_clip(tmp_path / f"in.{extension}", times=times, audio=["aac"], audio_start=Fraction(1, 2))
+    paint_film(str(source), tmp_path / f"out.{extension}", untouched)
+    assert_same_times(source, tmp_path / f"out.{extension}", tick=Fraction(1, 1000))
+    before, after = read_film(source), read_film(tmp_path / f"out.{extension}")
+    assert after.track("aac")[0][0] == pytest.approx(before.track("aac")[0][0], abs=0.001)
+    assert after.track("aac")[0][0] - after.times[0] == pytest.approx(before.track("aac")[0][0] - before.times[0], abs=0.001)
+
+
+def test_h264_in_avi_is_put_in_display_order(tmp_path: Path, untouched: Stylizer) -> None:
+    source = write_clip(tmp_path / "in.avi", 14, options={"bf": "2"})
+    paint_film(str(source), tmp_path / "out.mp4", untouched)
+    film = read_film(tmp_path / "out.mp4")
+    assert film.times == [Fraction(i, 25) for i in range(14)]
+    levels = [int(picture[40, 40, 0]) for picture in film.pictures]
+    assert levels == sorted(levels)
+
+
+def test_an_edit_list_cuts_what_it_cut(tmp_path: Path, untouched: Stylizer) -> None:
+    # Negative first times make the muxer write an edit list that hides the frames before 0.
+    source = write_clip(tmp_path / "in.mp4", 14, times=[i - 4 for i in range(14)], options={"bf": "2"})
+    paint_film(str(source), tmp_path / "out.mp4", untouched)
+    assert_same_times(source, tmp_path / "out.mp4", tick=Fraction(1, 12800))
+
+
+def test_one_frame(tmp_path: Path, untouched: Stylizer) -> None:
+    source = write_clip(tmp_path / "in.mkv", 1)
+    report = paint_film(str(source), tmp_path / "out.mp4", untouched)
+    assert report.stats.frames == 1
+    assert read_film(tmp_path / "out.mp4").times == [0]
+
+
+def test_no_frame_is_one_clear_line(tmp_path: Path, untouched: Stylizer) -> None:
+    source = write_clip(tmp_path / "in.mkv", 0)
+    with pytest.raises(SourceError, match=r"no video (frame|track)|is empty"):
+        paint_film(str(source), tmp_path / "out.mp4", untouched)
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def test_the_clock_of_a_broadcast_is_set_to_zero(tmp_path: Path, untouched: Stylizer) -> None:
+    start = 3600 * 25
+    source = write_clip(tmp_path / "in.ts", times=[start + i for i in range(12)], audio=["aac"], audio_start=Fraction(3600))
+    paint_film(str(source), tmp_path / "out.mp4", untouched)
+    before, after = read_film(source), read_film(tmp_path / "out.mp4")
+    assert min(after.times[0], after.track("aac")[0][0]) == pytest.approx(0, abs=0.001)
+    gaps = [float(b - before.times[0]) for b in before.times], [float(a - after.times[0]) for a in after.times]
+    assert gaps[1] == pytest.approx(gaps[0], abs=1e-4)
+    sound = before.track("aac")[0][0] - before.times[0], after.track("aac")[0][0] - after.times[0]
+    assert sound[1] == pytest.approx(sound[0], abs=0.001)
+
+
+def test_a_negative_start_moves_sound_and_picture_together(tmp_path: Path, untouched: Stylizer) -> None:
+    options = {"avoid_negative_ts": "disabled"}
+    source = write_clip(
+        tmp_path / "in.asf", 12, times=[i - 5 for i in range(12)], audio=["aac"], container_options=options, options={"bf": "0"}
+    )
+    before = read_film(source)
+    assert before.times[0] < 0
+    report = paint_film(str(source), tmp_path / "out.mp4", untouched)
+    after = read_film(tmp_path / "out.mp4")
+    # libav reads one time of this file twice; the second is moved by a tick of 1/1000 s, since no two may be equal.
+    gaps = [float(t - before.times[0]) for t in before.times], [float(t - after.times[0]) for t in after.times]
+    assert gaps[1] == pytest.approx(gaps[0], abs=0.0011)
+    sound = before.track("aac")[0][0] - before.times[0], after.track("aac")[0][0] - after.times[0]
+    assert sound[1] == pytest.approx(sound[0], abs=0.001)
+    assert any("moved" in notice for notice in report.notices)
+
+
+def test_a_source_counts_its_frames_and_knows_its_rate(tmp_path: Path) -> None:
+    source = write_clip(tmp_path / "in.mkv", 12)
+    with VideoSource(source) as film:
+        assert film.info.rate == 25
+        assert film.info.size == (48, 64)
+        frames = list(film)
+    assert [frame.index for frame in frames] == list(range(12))
+    assert all(frame.duration for frame in frames)

@@ -1,0 +1,170 @@
+"""Tracks: what is not picture is copied, packet for packet."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from clips import HEIGHT, WIDTH, Film, numbered, read_film, write_clip
+
+from rtstyle.sources.video import ReadOptions
+from rtstyle.stylizer import Stylizer
+from rtstyle.video.film import FilmOptions, paint_film
+
+
+@pytest.fixture(scope="module")
+def untouched() -> Stylizer:
+    return Stylizer.open("none")
+
+
+def sounds(film: Film, codec: str, number: int = 0) -> list[bytes]:
+    return [data for _, data in film.track(codec, number)]
+
+
+@pytest.mark.parametrize(
+    ("extension", "codecs"),
+    [
+        ("mp4", ["aac", "aac"]),
+        ("mkv", ["aac", "libopus", "flac"]),
+        ("mov", ["aac", "pcm_s16le"]),
+        ("webm", ["libopus", "libopus"]),
+    ],
+)
+def test_all_sound_is_byte_identical(tmp_path: Path, untouched: Stylizer, extension: str, codecs: list[str]) -> None:
+    video = "libvpx-vp9" if extension == "webm" else "libx264"
+    source = write_clip(tmp_path / f"in.{extension}", codec=video, audio=codecs)
+    report = paint_film(str(source), tmp_path / f"out.{extension}", untouched)
+    before, after = read_film(source), read_film(tmp_path / f"out.{extension}")
+    kinds = [name for name in before.kinds.values() if name not in ("h264", "vp9")]
+    assert kinds == [name for name in after.kinds.values() if name not in ("h264", "vp9")]
+    for index in range(1, 1 + len(codecs)):
+        assert before.packets[index]
+        assert after.packets[index] == before.packets[index]
+    assert report.notices == []
+
+
+def test_sound_that_does_not_fit_is_encoded_and_said_so(tmp_path: Path, untouched: Stylizer) -> None:
+    source = write_clip(tmp_path / "in.mp4", audio=["aac"])
+    report = paint_film(str(source), tmp_path / "out.webm", untouched)
+    after = read_film(tmp_path / "out.webm")
+    assert "opus" in after.kinds.values()
+    assert any("encoded as opus" in notice for notice in report.notices)
+    before = read_film(source)
+    length = [track[-1][0] - track[0][0] for track in (before.track("aac"), after.track("opus"))]
+    assert float(length[1]) == pytest.approx(float(length[0]), abs=0.05)
+
+
+def test_no_audio(tmp_path: Path, untouched: Stylizer) -> None:
+    source = write_clip(tmp_path / "in.mp4", audio=["aac"])
+    paint_film(str(source), tmp_path / "out.mp4", untouched, FilmOptions(audio=False))
+    assert list(read_film(tmp_path / "out.mp4").kinds.values()) == ["h264"]
+
+
+def test_chapters_and_tags_are_kept(tmp_path: Path, untouched: Stylizer) -> None:
+    chapters = [(0.0, 0.2, "one"), (0.2, 0.48, "two")]
+    source = write_clip(tmp_path / "in.mkv", audio=["aac"], metadata={"title": "Die Möwe", "comment": "first"}, chapters=chapters)
+    for extension in ("mkv", "mp4"):
+        paint_film(str(source), tmp_path / f"out.{extension}", untouched)
+        film = read_film(tmp_path / f"out.{extension}")
+        tags = {key.lower(): value for key, value in film.tags.items()}
+        assert tags["title"] == "Die Möwe"
+        assert tags["comment"] == "first"
+        assert [(round(a, 2), round(b, 2), title) for a, b, title in film.chapters] == chapters
+
+
+def _with_subtitles(path: Path) -> Path:
+    """An MKV with two subtitle tracks, made by hand from text packets."""
+    with av.open(str(path), "w") as output:
+        video = output.add_stream("libx264", rate=25)
+        video.width, video.height = WIDTH, HEIGHT
+        texts = [output.add_mux_stream("subrip", time_base=Fraction(1, 1000)) for _ in range(2)]
+        texts[0].metadata["language"], texts[1].metadata["language"] = "ger", "fra"
+        for index in range(12):
+            frame = av.VideoFrame.from_ndarray(numbered(index), format="rgb24")
+            frame.pts = index
+            output.mux(video.encode(frame))
+        for stream in texts:
+            for number in range(3):
+                packet = av.Packet(f"line {number} of {stream.metadata['language']}".encode())
+                packet.stream, packet.time_base = stream, Fraction(1, 1000)
+                packet.pts = packet.dts = 100 * number
+                packet.duration = 90
+                output.mux(packet)
+        output.mux(video.encode(None))
+    return path
+
+
+def test_subtitles_are_copied(tmp_path: Path, untouched: Stylizer) -> None:
+    source = _with_subtitles(tmp_path / "in.mkv")
+    paint_film(str(source), tmp_path / "out.mkv", untouched)
+    before, after = read_film(source), read_film(tmp_path / "out.mkv")
+    assert len(before.packets[1]) == 3
+    assert after.packets[1] == before.packets[1]
+    assert after.packets[2] == before.packets[2]
+    with av.open(str(tmp_path / "out.mkv")) as film:
+        assert [stream.metadata.get("language") for stream in film.streams.subtitles] == ["ger", "fra"]
+
+
+def test_subtitles_that_do_not_fit_are_reported(tmp_path: Path, untouched: Stylizer) -> None:
+    source = _with_subtitles(tmp_path / "in.mkv")
+    report = paint_film(str(source), tmp_path / "out.webm", untouched)
+    assert sum("subtitle" in notice for notice in report.notices) == 2
+
+
+def test_cover_art_is_not_the_film(tmp_path: Path, untouched: Stylizer) -> None:
+    plain = write_clip(tmp_path / "plain.mp4", audio=["aac"])
+    with av.open(str(tmp_path / "in.mp4"), "w") as output, av.open(str(plain)) as film:
+        cover = output.add_stream("png", rate=1)
+        cover.width = cover.height = 32
+        cover.pix_fmt = "rgb24"
+        cover.disposition = 0x400
+        copies = {stream.index: output.add_stream_from_template(stream, opaque=True) for stream in film.streams}
+        picture = av.VideoFrame.from_ndarray(np.full((32, 32, 3), 200, np.uint8), format="rgb24")
+        picture.pts = 0
+        output.mux(cover.encode(picture))
+        for packet in film.demux():
+            if packet.size:
+                packet.stream = copies[packet.stream.index]
+                output.mux(packet)
+    with av.open(str(tmp_path / "in.mp4")) as film:
+        assert len(film.streams.video) == 2
+    paint_film(str(tmp_path / "in.mp4"), tmp_path / "out.mp4", untouched)
+    with av.open(str(tmp_path / "out.mp4")) as film:
+        assert film.streams.video[0].codec_context.name == "h264"
+        assert sum(1 for _ in film.decode(film.streams.video[0])) == 12
+
+
+@pytest.mark.parametrize("extension", ["mp4", "mkv"])
+def test_a_cut_is_exact_and_takes_its_sound_along(tmp_path: Path, untouched: Stylizer, extension: str) -> None:
+    source = write_clip(tmp_path / f"in.{extension}", 25, audio=["flac"], options={"bf": "2", "g": "8"})
+    cut = ReadOptions(start=Fraction(1, 5), end=Fraction(2, 5))
+    paint_film(str(source), tmp_path / f"out.{extension}", untouched, FilmOptions(read=cut))
+    film = read_film(tmp_path / f"out.{extension}")
+    assert film.times == [Fraction(i, 25) for i in range(5)]
+    expected = [40 + 8 * i for i in range(5, 10)]
+    assert [int(picture[40, 40, 0]) for picture in film.pictures] == pytest.approx(expected, abs=2)
+    begin = film.track("flac")[0][0]
+    assert -0.1 <= begin <= 0.1
+    # The same samples at the same distance from the picture.
+    before = {data: time for time, data in read_film(source).track("flac")}
+    for time, data in film.track("flac"):
+        assert float(before[data] - time) == pytest.approx(0.2, abs=0.001)
+
+
+def test_cutting_beyond_the_end_is_one_clear_line(tmp_path: Path, untouched: Stylizer) -> None:
+    source = write_clip(tmp_path / "in.mp4")
+    with pytest.raises(Exception, match="no video frame from 9 s on"):
+        paint_film(str(source), tmp_path / "out.mp4", untouched, FilmOptions(read=ReadOptions(start=Fraction(9))))
+
+
+def test_the_talking_head_keeps_everything(tmp_path: Path, untouched: Stylizer, shared_data: Path) -> None:
+    source = shared_data / "video" / "talking_head.mp4"
+    paint_film(str(source), tmp_path / "out.mp4", untouched, FilmOptions(read=ReadOptions(end=Fraction(2))))
+    before, after = read_film(source), read_film(tmp_path / "out.mp4")
+    assert after.times == before.times[:60]
+    assert after.stream["size"] == (512, 512)
+    wanted = [it for it in before.track("aac") if it[0] < 2]
+    assert after.track("aac") == wanted
