@@ -111,6 +111,13 @@ def test_johnson_variants(upsampling: str, output: str) -> None:
     assert painted.std() > 0
 
 
+@pytest.mark.parametrize("arch", SMALL)
+def test_no_convolution_whose_gradient_corrupts_memory(arch: str) -> None:
+    """oneDNN's weight gradient of strided 1x1 convolutions writes past its workspace (oneDNN#6035)."""
+    convolutions = [module for module in small(arch).modules() if isinstance(module, torch.nn.Conv2d)]
+    assert all(c.stride == (1, 1) for c in convolutions if c.kernel_size == (1, 1))
+
+
 def test_the_encoders_first_layers_stay_frozen() -> None:
     network = small("vgg_decoder").requires_grad_(True)
     assert not any(p.requires_grad for p in network.frozen.parameters())
