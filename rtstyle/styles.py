@@ -45,8 +45,8 @@ class StyleMix:
         for item in text.split(","):
             name, colon, number = item.strip().rpartition(":")
             # A colon may belong to a file name (C:\my.safetensors): only a number after it is a share.
-            if not colon or not name:
-                name, number = item.strip(), "1"
+            if not colon:
+                name, number = number, "1"
             try:
                 share = float(number)
             except ValueError:

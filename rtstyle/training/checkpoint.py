@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ def save_checkpoint(state: dict[str, Any], folder: Path) -> None:
         torch.save(state, partial)
         partial.replace(target)
     except (OSError, RuntimeError) as error:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink()
         raise TrainingError(f"no checkpoint could be written to {folder} ({error}); make room, then --resume") from error
 
 

@@ -98,7 +98,7 @@ class Trainer:
         self.step_module = TrainingStep(network, StyleTable(vectors.to(device)), objective)
         self.forward: nn.Module = self.step_module
         if self.world > 1:
-            self.forward = DistributedDataParallel(self.step_module, find_unused_parameters=True)
+            self.forward = DistributedDataParallel(self.step_module)
         groups = [{"params": list(self.step_module.table.parameters()), "lr": recipe.vector_learning_rate}]
         if not freeze_network:
             groups.append({"params": list(network.parameters()), "lr": recipe.learning_rate})

@@ -1,0 +1,85 @@
+"""Pixels survive the crossings, and nothing but the asked-for changes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from rtstyle.pixels import centre_square, pad_to_multiple, resize, scaled_size, to_float, to_uint8, transfer_luma
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_every_level_survives_the_round_trip(dtype: torch.dtype) -> None:
+    levels = torch.arange(256, dtype=torch.uint8).reshape(1, 16, 16, 1).expand(1, 16, 16, 3).contiguous()
+    back = to_uint8(to_float(levels, dtype))
+    if dtype is torch.bfloat16:  # 8 bits of mantissa: half a level at most is lost
+        assert (back.int() - levels.int()).abs().max() <= 1
+    else:
+        assert torch.equal(back, levels)
+
+
+def test_to_float_is_channels_first_in_unit_range() -> None:
+    pixels = torch.zeros(2, 5, 7, 3, dtype=torch.uint8)
+    pixels[1, 2, 3] = torch.tensor([255, 0, 51], dtype=torch.uint8)
+    x = to_float(pixels)
+    assert x.shape == (2, 3, 5, 7)
+    assert x[1, :, 2, 3].tolist() == pytest.approx([1.0, 0.0, 0.2])
+
+
+def test_to_uint8_rounds_and_clamps() -> None:
+    x = torch.tensor([0.4999 / 255, 0.5001 / 255, 1.7, -0.3]).reshape(1, 1, 1, 4).expand(1, 3, 1, 4)
+    assert to_uint8(x)[0, 0, :, 0].tolist() == [0, 1, 255, 0]
+
+
+@pytest.mark.parametrize(("height", "width"), [(16, 16), (17, 23), (41, 33)])
+def test_padding_keeps_the_picture_and_reaches_the_multiple(height: int, width: int) -> None:
+    x = torch.rand(1, 3, height, width)
+    padded = pad_to_multiple(x, 8)
+    assert padded.shape[2] % 8 == 0
+    assert padded.shape[3] % 8 == 0
+    assert padded.shape[2] - height < 8
+    assert torch.equal(padded[..., :height, :width], x)
+
+
+def test_resize_averages_when_shrinking() -> None:
+    checkerboard = np.indices((64, 64)).sum(0) % 2 * 255
+    pixels = np.repeat(checkerboard[..., None], 3, axis=2).astype(np.uint8)
+    small = resize(pixels, (8, 8))
+    assert small.shape == (8, 8, 3)
+    assert np.abs(small.astype(int) - 127).max() <= 2
+
+
+def test_resize_takes_a_box() -> None:
+    pixels = np.zeros((20, 20, 3), dtype=np.uint8)
+    pixels[:, 10:] = 200
+    assert resize(pixels, (4, 4), box=(14, 2, 20, 8)).min() >= 195  # Lanczos rings a little at the edge outside
+
+
+@pytest.mark.parametrize(
+    ("size", "short", "multiple", "wanted"),
+    [((480, 640), 384, 8, (384, 512)), ((100, 50), 25, 1, (50, 25)), ((299, 299), 384, 8, (384, 384))],
+)
+def test_scaled_size(size: tuple[int, int], short: int, multiple: int, wanted: tuple[int, int]) -> None:
+    assert scaled_size(size, short, multiple) == wanted
+
+
+def test_centre_square_takes_the_middle() -> None:
+    pixels = np.zeros((10, 30, 3), dtype=np.uint8)
+    pixels[:, 10:20] = 255
+    assert centre_square(pixels, 10).min() >= 250
+
+
+def test_luma_transfer_keeps_hue_and_takes_brightness() -> None:
+    original = np.full((4, 4, 3), (100, 60, 40), dtype=np.uint8)
+    painted = np.full((4, 4, 3), (90, 90, 90), dtype=np.uint8)
+    kept = transfer_luma(painted, original).astype(int)
+    weights = np.array([0.2126, 0.7152, 0.0722])
+    assert np.abs(kept @ weights - 90).max() < 1
+    assert (kept[..., 0] - kept[..., 1] == 40).all()
+    assert (kept[..., 1] - kept[..., 2] == 20).all()
+
+
+def test_luma_transfer_of_the_same_picture_changes_nothing() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3), dtype=np.uint8)
+    assert np.array_equal(transfer_luma(pixels, pixels), pixels)

@@ -1,0 +1,154 @@
+"""Styles: mixes, the bank, and weights that are missing, altered or of another network."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from rtstyle.errors import UnknownStyleError, UsageError, WeightsError
+from rtstyle.nets.transformer import NetConfig, TransformerNet
+from rtstyle.styles import MANIFEST, StyleBank, StyleEntry, StyleMix, load_style_file, weights_folder
+from rtstyle.training.export import export_style, export_tier
+from rtstyle.training.recipe import Recipe, StyleSource
+
+TINY = NetConfig(width=2, blocks=0, deep_blocks=1)
+
+
+@pytest.fixture
+def tier(tmp_path: Path) -> Path:
+    """A weights folder with a tiny tier of two styles."""
+    network = TransformerNet(TINY)
+    vectors = network.neutral_style() * torch.tensor([[1.0], [0.5]])
+    recipe = Recipe(
+        net=TINY, styles=(StyleSource(name="wave", image="w.jpg", title="Wave"), StyleSource(name="scream", image="s.jpg"))
+    )
+    export_tier(network, vectors, recipe, tmp_path, steps=1)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("wave", {"wave": 1.0}),
+        ("wave,scream", {"wave": 0.5, "scream": 0.5}),
+        ("wave:0.7,scream:0.3", {"wave": 0.7, "scream": 0.3}),
+        ("wave:3, scream:1", {"wave": 0.75, "scream": 0.25}),
+        ("wave:1,scream:0", {"wave": 1.0}),
+        ("C:\\my.safetensors", {"C:\\my.safetensors": 1.0}),
+        ("C:\\my.safetensors:0.5,wave:0.5", {"C:\\my.safetensors": 0.5, "wave": 0.5}),
+    ],
+)
+def test_mix_is_read(text: str, parts: dict[str, float]) -> None:
+    assert dict(StyleMix.parse(text).parts) == pytest.approx(parts)
+
+
+@pytest.mark.parametrize("text", ["", ",", "wave:x", "wave:-1", "wave:nan", "wave:0", ":1"])
+def test_unfit_mix_is_refused(text: str) -> None:
+    with pytest.raises(UsageError):
+        StyleMix.parse(text)
+
+
+def test_list_of_names_is_a_choice_and_shares_are_a_blend() -> None:
+    assert [str(mix) for mix in StyleMix.parse_list("wave,scream")] == ["wave", "scream"]
+    assert len(StyleMix.parse_list("wave:0.7,scream:0.3")) == 1
+
+
+def test_blend_is_the_weighted_sum_of_vectors(tier: Path) -> None:
+    bank = StyleBank.load(folder=tier)
+    blend = bank.vector(StyleMix.parse("wave:0.25,scream:0.75"))
+    assert torch.allclose(blend, 0.25 * bank.vectors["wave"] + 0.75 * bank.vectors["scream"])
+    assert bank.vector(StyleMix.parse("none")).abs().max() == 0
+
+
+def test_unknown_style_names_the_nearest(tier: Path) -> None:
+    with pytest.raises(UnknownStyleError, match="did you mean scream"):
+        StyleBank.load(folder=tier).vector(StyleMix.parse("skream"))
+
+
+def test_altered_weights_are_refused(tier: Path) -> None:
+    file = tier / "live" / "network.safetensors"
+    data = bytearray(file.read_bytes())
+    data[-1] ^= 1
+    file.write_bytes(bytes(data))
+    with pytest.raises(WeightsError, match="was changed"):
+        StyleBank.load(folder=tier)
+
+
+def test_missing_and_damaged_files_are_named(tier: Path) -> None:
+    (tier / "live" / "styles" / "wave.safetensors").unlink()
+    with pytest.raises(WeightsError, match=r"wave\.safetensors is missing"):
+        StyleBank.load(folder=tier)
+    (tier / MANIFEST).write_text("{")
+    with pytest.raises(WeightsError, match="damaged"):
+        StyleBank.load(folder=tier)
+    with pytest.raises(WeightsError, match=MANIFEST):
+        StyleBank.load(folder=tier / "nowhere")
+
+
+def test_unknown_tier_names_those_there(tier: Path) -> None:
+    with pytest.raises(UsageError, match="there are: live"):
+        StyleBank.load(tier="studio", folder=tier)
+
+
+def test_style_file_joins_its_own_network_only(tier: Path, tmp_path: Path) -> None:
+    bank = StyleBank.load(folder=tier)
+    path = tmp_path / "mine.safetensors"
+    vector = bank.vectors["wave"] * 1.1
+    export_style(bank.network, vector, StyleEntry(name="mine"), path, tier="live", dedicated=False, about={})
+    assert torch.allclose(StyleBank.open(StyleMix.parse(f"{path}:0.5,wave:0.5"), folder=tier).vectors[str(path)], vector)
+    other = tmp_path / "other"
+    other.mkdir()
+    network = TransformerNet(TINY)
+    recipe = Recipe(net=TINY, styles=(StyleSource(name="wave", image="w.jpg"),))
+    export_tier(network, network.neutral_style()[None], recipe, other, steps=1)
+    with pytest.raises(WeightsError, match="another network"):
+        StyleBank.open(StyleMix.parse(str(path)), folder=other)
+
+
+def test_dedicated_style_brings_its_network(tmp_path: Path) -> None:
+    network = TransformerNet(TINY)
+    path = tmp_path / "own.safetensors"
+    export_style(network, network.neutral_style(), StyleEntry(name="own"), path, tier="live", dedicated=True, about={})
+    bank = StyleBank.open(StyleMix.parse(str(path)), folder=tmp_path / "no_weights_needed")
+    x = torch.rand(1, 3, 32, 32)
+    assert torch.allclose(bank.network(x, bank.vector(StyleMix.parse(str(path)))), network(x, network.neutral_style()), atol=5e-3)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a safetensors file", b"\xff" * 64])
+def test_other_files_are_no_styles(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(WeightsError):
+        load_style_file(path)
+
+
+def test_bundled_weights_are_whole_and_small() -> None:
+    folder = weights_folder()
+    bank = StyleBank.load(folder=folder)
+    assert len(bank.names) >= 14
+    assert sum(p.stat().st_size for p in (folder / "live").rglob("*.safetensors")) < 3_000_000
+    for name, entry in bank.entries.items():
+        assert entry.title, name
+        assert entry.artist, name
+
+
+def test_manifest_of_another_format_is_refused(tier: Path) -> None:
+    manifest = json.loads((tier / MANIFEST).read_text())
+    (tier / MANIFEST).write_text(json.dumps({**manifest, "format": 99}))
+    with pytest.raises(WeightsError, match="format 99"):
+        StyleBank.load(folder=tier)
+
+
+def test_weights_are_found_inside_the_package_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tier: Path) -> None:
+    package = tmp_path / "site" / "rtstyle"
+    shutil.copytree(tier / "live", package / "weights" / "live")
+    shutil.copy(tier / MANIFEST, package / "weights")
+    monkeypatch.setattr("rtstyle.styles.__file__", str(package / "styles.py"))
+    assert weights_folder() == package / "weights"
+    (package / "weights" / MANIFEST).unlink()
+    with pytest.raises(WeightsError, match="install rtstyle again"):
+        weights_folder()

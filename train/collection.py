@@ -1,0 +1,48 @@
+"""Rebuild ``weights/`` from paintings and photos: ``python train/collection.py train/recipes/live.toml --help``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rtstyle.devices import resolve_device
+from rtstyle.errors import RTStyleError
+from rtstyle.training.collection import train_collection
+
+
+def collection(
+    recipe: Annotated[Path, typer.Argument(help="The tier's recipe.")],
+    paintings: Annotated[Path, typer.Option(help="Folder with the paintings that the recipe names.")],
+    content: Annotated[Path, typer.Option(help="Folder of photos.")],
+    out: Annotated[Path, typer.Option(help="Weights folder to write the tier to.")] = Path("weights"),
+    checkpoints: Annotated[Path | None, typer.Option(help="Folder for checkpoints and sheets; runs/RECIPE by default.")] = None,
+    start: Annotated[Path | None, typer.Option(help="Checkpoint to start a further stage from.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's own checkpoint.")] = False,
+    device: Annotated[str, typer.Option()] = "auto",
+    loss_weights: Annotated[Path | None, typer.Option(help="VGG-19 file; downloaded by torchvision by default.")] = None,
+) -> None:
+    """Train every style of RECIPE in one network and export the tier."""
+    try:
+        finished = train_collection(
+            recipe,
+            paintings=paintings,
+            photos=content,
+            out=out,
+            run_folder=checkpoints or Path("runs") / recipe.stem,
+            device=resolve_device(device),
+            loss_weights=loss_weights,
+            start=start,
+            resume=resume,
+        )
+    except RTStyleError as error:
+        typer.echo(f"collection: {error}", err=True)
+        sys.exit(error.exit_code)
+    if not finished:
+        typer.echo("stopped early; the same command with --resume goes on")
+
+
+if __name__ == "__main__":
+    typer.run(collection)
