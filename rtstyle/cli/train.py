@@ -23,7 +23,7 @@ def train(
     net: Annotated[str | None, typer.Option(help="With --full: transformer, johnson, aonet, vgg-decoder or texture.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Optimisation steps.")] = None,
     epochs: Annotated[float | None, typer.Option(min=0.0, help="Instead of --steps: passes over the photos.")] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1)] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Photos a step.")] = None,
     image_size: Annotated[int | None, typer.Option(min=64, help="Side of the training crops in pixels.")] = None,
     lr: Annotated[float | None, typer.Option(help="Learning rate (of the vector, or with --full of the network).")] = None,
     style_weight: Annotated[float | None, typer.Option(min=0.0, help="More paint; content has the weight 1.")] = None,
