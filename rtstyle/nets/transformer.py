@@ -57,13 +57,13 @@ class DeepLevel(nn.Module):
         super().__init__()
         self.down = NormedConv(channels, 2 * channels, 3, stride=2)
         self.blocks = nn.ModuleList(ResidualBlock(2 * channels) for _ in range(blocks))
-        self.up = NormedConv(2 * channels, channels, 3, relu=False)
+        self.up = NormedConv(2 * channels, channels, 3, upsample=True, relu=False)
 
     def forward(self, x: Tensor, style: StyleReader) -> Tensor:
         y = self.down(x, style)
         for block in self.blocks:
             y = block(y, style)
-        return x + self.up(F.interpolate(y, scale_factor=2, mode="nearest"), style)
+        return x + self.up(y, style)
 
 
 class TransformerNet(StyleNetwork):
@@ -80,14 +80,14 @@ class TransformerNet(StyleNetwork):
         if config.stem == "space_to_depth":
             self.encoder.append(NormedConv(3 * 4, c2, 3))
             self.encoder.append(NormedConv(c2, c4, 3, stride=2))
-            self.decoder.append(NormedConv(c4, c2, 3))
+            self.decoder.append(NormedConv(c4, c2, 3, upsample=True))
             self.head = ConvLayer(c2, 3 * 4, 3)
         else:
             self.encoder.append(NormedConv(3, c1, 9))
             self.encoder.append(NormedConv(c1, c2, 3, stride=2))
             self.encoder.append(NormedConv(c2, c4, 3, stride=2))
-            self.decoder.append(NormedConv(c4, c2, 3))
-            self.decoder.append(NormedConv(c2, c1, 3))
+            self.decoder.append(NormedConv(c4, c2, 3, upsample=True))
+            self.decoder.append(NormedConv(c2, c1, 3, upsample=True))
             self.head = ConvLayer(c1, 3, 9)
         self.deep = DeepLevel(c4, config.deep_blocks) if config.deep_blocks else None
         self.blocks = nn.ModuleList(ResidualBlock(c4) for _ in range(config.blocks))
@@ -106,6 +106,8 @@ class TransformerNet(StyleNetwork):
             x = F.pixel_unshuffle(x, 2)
         for layer in self.encoder:
             x = layer(x, reader)
+            if reader.stem is None:
+                reader.stem = x
         if self.deep is not None:
             x = self.deep(x, reader)
         for block in self.blocks:
@@ -115,8 +117,14 @@ class TransformerNet(StyleNetwork):
     def decode(self, x: Tensor, reader: StyleReader) -> Tensor:
         """From features to the picture."""
         for layer in self.decoder:
-            x = layer(F.interpolate(x, scale_factor=2, mode="nearest"), reader)
-        x = self.head(x)
+            x = layer(x, reader)
+        assert reader.stem is not None, "the reader comes from features()"
+        # Below full strength the photo's detail goes past the bottleneck, which has no room for all of it.
+        x = x + (1.0 - reader.mix)[:, :, None, None].to(x.dtype) * reader.stem
+        return self.finish(self.head(x))
+
+    def finish(self, x: Tensor) -> Tensor:
+        """From the head's output to the picture."""
         if self.config.stem == "space_to_depth":
             x = F.pixel_shuffle(x, 2)
         # Bounded output: without it training burns white blobs into flat regions.
