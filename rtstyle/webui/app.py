@@ -5,7 +5,9 @@ from __future__ import annotations
 import gradio as gr
 
 from rtstyle.webui.clips import build_clips
+from rtstyle.webui.compare import build_compare
 from rtstyle.webui.live import build_live
+from rtstyle.webui.newstyle import build_newstyle
 from rtstyle.webui.panel import Panel, build_panel
 from rtstyle.webui.stills import build_stills
 from rtstyle.webui.studio import Studio
@@ -40,3 +42,7 @@ def _build_tabs(studio: Studio, panel: Panel) -> None:
             build_clips(studio, panel)
         with gr.Tab("Live", id="live"):
             build_live(studio, panel)
+        with gr.Tab("New style", id="new"):
+            learned = build_newstyle(studio, panel)
+        with gr.Tab("How it compares", id="compare"):
+            build_compare(studio, panel, learned)

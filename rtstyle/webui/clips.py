@@ -13,12 +13,12 @@ from rtstyle.frame import StreamInfo
 from rtstyle.sinks.encoders import VideoOptions
 from rtstyle.sinks.images import write_still
 from rtstyle.video.film import FilmOptions, FilmReport, paint_film
-from rtstyle.webui.jobs import Job, Jobs
+from rtstyle.webui.jobs import Job, Jobs, idle_buttons
 from rtstyle.webui.messages import readable
 from rtstyle.webui.panel import Panel
 from rtstyle.webui.studio import Studio
 from rtstyle.webui.uploads import Clip, open_clip
-from rtstyle.webui.widgets import progress_bar, status_line, take_untouched
+from rtstyle.webui.widgets import progress_bar, status_line, take_untouched, time_left
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "demos" / "clip.mp4"
 """There in a checkout, not in an installed package."""
@@ -77,7 +77,7 @@ def build_clips(studio: Studio, panel: Panel) -> None:
         concurrency_limit=limits.painters,
         concurrency_id="paint",
     )
-    render.click(
+    running = render.click(
         handlers.render,
         [clip, *panel.widgets],
         [film, taste, bar, download, stop, render],
@@ -86,6 +86,7 @@ def build_clips(studio: Studio, panel: Panel) -> None:
         concurrency_limit=limits.films,
         concurrency_id="film",
     )
+    running.failure(idle_buttons, None, [render, stop], queue=False, show_progress="hidden", api_visibility="private")
     stop.click(handlers.stop, None, None, api_name="stop_clip", queue=False, show_progress="hidden")
 
 
@@ -192,7 +193,7 @@ class Counter:
             self.done / max(1, self.expected),
             f"{self.done} of {self.expected} frames",
             f"{rate:.0f} frames a second",
-            f"{left:.0f} s to go",
+            time_left(left),
         )
 
 

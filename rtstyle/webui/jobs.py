@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
+
+import gradio as gr
 
 from rtstyle.webui.messages import VisitorError
 
@@ -75,3 +77,8 @@ class Jobs:
         if job is not None:
             job.stop.set()
         return job is not None
+
+
+def idle_buttons() -> tuple[dict[str, Any], dict[str, Any]]:
+    """The buttons that start and stop a job, as they are while there is none."""
+    return gr.update(interactive=True), gr.update(interactive=False)

@@ -50,8 +50,17 @@ class TakingTurns:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self.name = engine.name
         self._turn = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        """The engine's own."""
+        return self.engine.name
+
+    @property
+    def preferred_batch(self) -> int:
+        """The engine's own."""
+        return self.engine.preferred_batch
 
     def __call__(self, frames: Tensor, style: Tensor) -> Tensor:
         with self._turn:

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import html
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any, Literal, TypeVar
 
 import gradio as gr
 
 W = TypeVar("W", bound=Any)
 
 
-def photo_input(value: str | None, *, label: str, height: int, elem_id: str) -> gr.Image:
+def photo_input(
+    value: str | None,
+    *,
+    label: str,
+    height: int,
+    elem_id: str,
+    sources: Sequence[Literal["upload", "webcam", "clipboard"]] = ("upload", "clipboard", "webcam"),
+) -> gr.Image:
     """An image input that hands over the uploaded file untouched: reading it, within limits, is ours."""
     return take_untouched(
         gr.Image(
@@ -18,7 +26,7 @@ def photo_input(value: str | None, *, label: str, height: int, elem_id: str) -> 
             label=label,
             type="filepath",
             image_mode=None,
-            sources=["upload", "clipboard", "webcam"],
+            sources=list(sources),
             height=height,
             buttons=[],
             elem_id=elem_id,
@@ -52,3 +60,8 @@ def progress_bar(share: float | None, *facts: str) -> str:
         f'<div class="rt-progress" role="progressbar" aria-valuemin="0" aria-valuemax="100" aria-valuenow="{percent:.0f}">'
         f'<i style="width:{percent:.1f}%"></i></div><p class="rt-status">{text}</p>'
     )
+
+
+def time_left(seconds: float) -> str:
+    """How long something will still take, as a person would say it."""
+    return f"{seconds:.0f} s to go" if seconds < 100 else f"about {seconds / 60:.0f} min to go"

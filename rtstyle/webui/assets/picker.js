@@ -54,6 +54,7 @@ list.addEventListener("keydown", (event) => {
   choose(next);
   next.focus();
 });
-watch("styles", build);
+// Gradio takes every quoted word of this script for the name of an event, so this property stays unquoted.
+watch(Object.keys({ styles: 0 }), build);
 watch("value", mark);
 build();

@@ -1,0 +1,140 @@
+"""New styles on the page, and the slow way beside the fast one, with a loss network of random weights."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from PIL import Image
+
+from rtstyle.styles import load_style_file
+from rtstyle.webui.curve import Curve, curve_svg
+from rtstyle.webui.messages import VisitorError
+from rtstyle.webui.newstyle import slug, tidy_title
+from rtstyle.webui.server import PageServer
+
+
+@pytest.fixture
+def client(page: PageServer) -> Client:
+    return Client(page.url, verbose=False)
+
+
+def value_of(output: Any) -> Any:
+    return output["value"] if isinstance(output, dict) and "value" in output else output
+
+
+def save_photo(path: Path) -> Path:
+    coarse = np.random.default_rng(5).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+    Image.fromarray(coarse).resize((64, 48)).save(path)
+    return path
+
+
+def test_a_painting_becomes_a_style_that_every_tab_paints_in(
+    client: Client, page: PageServer, painting: Path, tmp_path: Path
+) -> None:
+    job = client.submit(painting=handle_file(painting), name="<b>Stripes</b> & co", steps=100, api_name="/learn")
+    for outputs in job:
+        if "step 1" in value_of(outputs[1]):
+            break
+    client.predict(api_name="/stop_learning")
+    _, facts, file, picker, choices = job.result(timeout=100)
+    assert "Stopped and kept: bStripesb &amp; co" in value_of(facts)
+    name = picker["value"]
+    assert picker["props"]["styles"][0]["name"] == name
+    assert ["bStripesb & co", name] in [list(choice) for choice in choices["choices"]]
+
+    photo = save_photo(tmp_path / "photo.png")
+    (_, after), *_ = client.predict(photo=handle_file(photo), style=name, paint_size=0, api_name="/paint")
+    pixels = np.asarray(Image.open(photo))
+    own = page.studio.paint(pixels, page.studio.look(name))
+    shown = np.asarray(Image.open(after).convert("RGB")).astype(int)
+    assert np.abs(shown - own).mean() < 8
+    assert not np.array_equal(own, page.studio.paint(pixels, page.studio.look("wave")))
+    assert load_style_file(Path(value_of(file))).vector.shape == page.studio.bank.vectors["wave"].shape
+
+    _, loaded, *_ = client.predict(file=handle_file(value_of(file)), api_name="/load_style")
+    assert loaded["value"] != name
+    np.testing.assert_array_equal(own, page.studio.paint(pixels, page.studio.look(loaded["value"])))
+
+
+def test_a_file_that_is_no_style_is_refused_in_plain_words(client: Client, tmp_path: Path) -> None:
+    path = tmp_path / "style.safetensors"
+    path.write_bytes(b"rubbish")
+    with pytest.raises(AppError, match="not a style for this page's network"):
+        client.predict(file=handle_file(path), api_name="/load_style")
+
+
+def test_learning_needs_a_painting_of_some_size(client: Client, tmp_path: Path) -> None:
+    with pytest.raises(AppError, match="Add a painting first"):
+        client.predict(painting=None, name="", api_name="/learn")
+    small = tmp_path / "small.png"
+    Image.new("RGB", (40, 40)).save(small)
+    with pytest.raises(AppError, match="at least 64 pixels"):
+        client.predict(painting=handle_file(small), name="", api_name="/learn")
+
+
+def test_the_slow_way_is_drawn_beside_the_fast_one(client: Client, painting: Path, tmp_path: Path) -> None:
+    photo = save_photo(tmp_path / "photo.png")
+    job = client.submit(
+        photo=handle_file(photo), painting=handle_file(painting), iterations=30, style="wave", api_name="/compare"
+    )
+    for outputs in job:
+        if "<svg" in value_of(outputs[3]):
+            break
+    client.predict(api_name="/stop_comparing")
+    _, slow, facts, curve, *_ = job.result(timeout=100)
+    assert Image.open(value_of(slow)).size == (64, 48)
+    assert re.search(r"The Great Wave off Kanagawa: [\d.]+ s, loss [\d.]+", value_of(facts))
+    assert "meanwhile the network paints" in value_of(facts)
+    assert "polyline" in value_of(curve)
+
+
+def test_too_many_own_styles_push_the_oldest_out(page: PageServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    studio = page.studio
+    monkeypatch.setattr(studio, "limits", type(studio.limits)(own_styles=2))
+    style = load_style_file_of(studio, "scream")
+    names = [studio.add_own(style, f"number {number}").name for number in range(3)]
+    assert [card.name for card in studio.cards_for(names)][:2] == names[1:]
+    with pytest.raises(VisitorError, match="not here"):
+        studio.look(names[0])
+    assert len(set(names)) == 3
+
+
+def load_style_file_of(studio: Any, name: str) -> Any:
+    from rtstyle.styles import StyleFile, network_sha256
+
+    return StyleFile(
+        entry=studio.bank.entries[name],
+        vector=studio.bank.vectors[name],
+        tier=studio.tier,
+        network_sha256=network_sha256(studio.bank.network),
+    )
+
+
+def test_titles_and_file_names_are_made_harmless() -> None:
+    assert tidy_title("  ${alert(1)} `x` \n <script> ") == "alert(1) x script"
+    assert tidy_title("") == "My style"
+    assert len(tidy_title("long " * 50)) <= 40
+    assert slug("../../Étude n° 1") == "tude-n-1"
+    assert slug("///") == "style"
+
+
+def test_a_curve_is_drawn_within_its_frame() -> None:
+    drawn = ElementTree.fromstring(
+        curve_svg(
+            Curve("slow", [(0.0, 10.0), (5.0, 1.0), (10.0, 0.1)]), level=("a < b", 0.5), end=20.0, across="steps", up="loss"
+        )
+    )
+    line = next(element for element in drawn if element.get("class") == "rt-line")
+    points = [tuple(map(float, pair.split(","))) for pair in line.get("points", "").split()]
+    assert [x for x, _ in points] == sorted(x for x, _ in points)
+    assert [y for _, y in points] == sorted(y for _, y in points), "a falling loss goes down the picture"
+    assert all(0 <= x <= 720 and 0 <= y <= 220 for x, y in points)
+    level = next(element for element in drawn if element.get("class") == "rt-level")
+    assert points[1][1] < float(level.get("y1", 0)) < points[2][1]
