@@ -152,6 +152,10 @@ class StyleBank:
         self.vectors[name] = style.vector
         self.entries[name] = style.entry
 
+    def set_noise(self, amount: float) -> None:
+        """Make the noise of all styles ``amount`` times as loud; raises :class:`UsageError` where the network has none."""
+        self.vectors = {name: self.network.with_noise(vector, amount) for name, vector in self.vectors.items()}
+
     def _check(self, name: str, vector: Tensor) -> None:
         if vector.shape != (self.network.style_size,):
             raise WeightsError(f"style {name} has {vector.numel()} numbers; this network takes {self.network.style_size}")

@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from rtstyle.errors import UsageError, WeightsError
 from rtstyle.nets import ARCHITECTURES, StyleNetwork, build_network, network_config, network_table
 from rtstyle.perceptual.backbones import build_backbone
+from rtstyle.styles import StyleBank
+from rtstyle.stylizer import Stylizer
 
 SMALL: dict[str, dict[str, Any]] = {
     "transformer": {"width": 4, "blocks": 1, "deep_blocks": 1},
@@ -188,3 +191,15 @@ def test_unfit_tables_are_named(table: dict[str, Any], said: str) -> None:
 def test_names_with_a_dash_and_without_a_name() -> None:
     assert network_config({"arch": "vgg-decoder"}) == network_config({"arch": "vgg_decoder"})
     assert build_network({}).arch == "transformer"
+
+
+def test_the_noise_of_a_bank_is_turned_up() -> None:
+    network = small("texture")
+    bank = StyleBank(network, {"wave": network.neutral_style()}, tier="live")
+    stylizer = Stylizer(bank, "wave")
+    photo = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    before = stylizer.paint_one(photo)
+    bank.set_noise(4.0)
+    assert not np.array_equal(stylizer.paint_one(photo), before)
+    bank.set_noise(0.25)
+    assert np.array_equal(stylizer.paint_one(photo), before)

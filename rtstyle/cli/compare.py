@@ -11,7 +11,9 @@ from rtstyle.cli.shared import DeviceOption, OverwriteOption, WeightsOption
 
 
 def compare(
-    content: Annotated[list[Path], typer.Argument(help="Photos, best ones that no network was trained on.")],
+    content: Annotated[
+        list[Path], typer.Argument(metavar="CONTENT...", help="Photos, best ones that no network was trained on.")
+    ],
     paintings: Annotated[Path, typer.Option(help="Folder with the paintings, named like the styles.")],
     styles: Annotated[str, typer.Option("--style", "--styles", "-s", help="Styles, as in wave,scream.")] = "wave",
     methods: Annotated[

@@ -27,6 +27,9 @@ def image(
     strength: StrengthOption = 1.0,
     keep_colors: KeepColorsOption = False,
     paint_height: PaintHeightOption = None,
+    noise: Annotated[
+        float | None, typer.Option(min=0.0, help="Texture networks only: how far to depart from the picture; 1 as trained.")
+    ] = None,
     tier: TierOption = Tier.auto,
     device: DeviceOption = "auto",
     weights: WeightsOption = None,
@@ -45,6 +48,8 @@ def image(
     stylizer = open_stylizer(
         names, strength=strength, keep_colors=keep_colors, paint_height=paint_height, tier=tier, device=device, weights=weights
     )
+    if noise is not None:
+        stylizer.bank.set_noise(noise)
     failed = 0
     for (path, _, out), error in paint_stills(jobs, stylizer):
         if error is None:

@@ -11,9 +11,9 @@ from rtstyle.cli.shared import DeviceOption, OverwriteOption
 
 
 def optimize(
-    content: Annotated[Path, typer.Argument(help="The photo.")],
-    style: Annotated[Path, typer.Argument(help="The painting, a picture file.")],
-    out: Annotated[Path, typer.Argument(help="The picture to write.")],
+    content: Annotated[Path, typer.Argument(metavar="CONTENT", help="The photo.")],
+    style: Annotated[Path, typer.Argument(metavar="STYLE", help="The painting, a picture file.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The picture to write.")],
     size: Annotated[int | None, typer.Option(min=32, help="Short side of the result; the photo's own by default.")] = None,
     iterations: Annotated[int, typer.Option(min=1, help="At the coarsest scale; each finer one takes half as many.")] = 300,
     optimizer: Annotated[str, typer.Option(help="lbfgs or adam.")] = "lbfgs",

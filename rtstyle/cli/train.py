@@ -34,8 +34,12 @@ def train(
     loss_network: Annotated[str | None, typer.Option(help="vgg19, vgg16 or resnet18.")] = None,
     content_layers: Annotated[str | None, typer.Option(help="For example relu4_1, or relu3_1,relu4_1:0.5 with weights.")] = None,
     style_layers: Annotated[str | None, typer.Option(help="For example relu1_1,relu2_1,relu3_1,relu4_1.")] = None,
+    style_loss: Annotated[str | None, typer.Option(help="relative, frobenius (published) or feature.")] = None,
+    gram: Annotated[str | None, typer.Option(help="Divide gram matrices by pixels or by elements (N*M).")] = None,
+    tv: Annotated[float | None, typer.Option(min=0.0, help="Weight of the total variation: smoother.")] = None,
     teacher: Annotated[
-        Path | None, typer.Option(help="Folder of optimised pictures named like their photos, to learn from.")
+        Path | None,
+        typer.Option(help="Folder to learn from: photos/NAME.jpg, and STYLE/NAME.png as rtstyle optimize painted them."),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Makes a run repeatable.")] = None,
     run: Annotated[Path | None, typer.Option(help="Folder for checkpoints, sheets and curves; runs/NAME by default.")] = None,
@@ -67,6 +71,9 @@ def train(
         "loss_network": loss_network,
         "content_layers": content_layers,
         "style_layers": style_layers,
+        "style_measure": style_loss,
+        "gram_normalisation": gram,
+        "total_variation_weight": tv,
         "seed": seed,
     }
     request = Request(

@@ -93,7 +93,7 @@ def open_painter(
         mix = StyleMix(((style, 1.0),))
         bank = StyleBank.load(tier=method.name, folder=weights)
     if noise is not None and bank.network.arch == "texture":
-        bank.vectors = {name: bank.network.with_noise(vector, noise) for name, vector in bank.vectors.items()}
+        bank.set_noise(noise)
     return Painter(method.name, Stylizer(bank, str(mix), device=device), describe(bank))
 
 
