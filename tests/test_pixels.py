@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from rtstyle.pixels import centre_square, pad_to_multiple, resize, scaled_size, to_float, to_uint8, transfer_luma
+from rtstyle.pixels import centre_square, pad_to_multiple, resize, scaled_size, to_float, to_uint8, transfer_luma, upsample_guided
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
@@ -83,3 +83,25 @@ def test_luma_transfer_keeps_hue_and_takes_brightness() -> None:
 def test_luma_transfer_of_the_same_picture_changes_nothing() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3), dtype=np.uint8)
     assert np.array_equal(transfer_luma(pixels, pixels), pixels)
+
+
+def test_guided_upsampling_brings_edges_back() -> None:
+    original = np.zeros((64, 64, 3), dtype=np.uint8)
+    original[:, 33:] = 200  # an edge that shrinking by 8 blurs
+    small = resize(original, (8, 8))
+    plain = resize(small, (64, 64))
+    # "Painted": the same picture with other colours.
+    palette = np.array([0.9, 0.5, 0.2])
+    painted = np.rint(small * palette).astype(np.uint8)
+    guided = upsample_guided(painted, small, original)
+    wanted = original * palette
+    assert np.abs(guided - wanted).mean() < 0.5 * np.abs(plain * palette - wanted).mean()
+
+
+def test_guided_upsampling_keeps_strokes_the_photo_does_not_explain() -> None:
+    flat = np.full((64, 64, 3), 128, dtype=np.uint8)
+    painted = np.full((16, 16, 3), 60, dtype=np.uint8)
+    painted[:, ::4] = 220
+    guided = upsample_guided(painted, resize(flat, (16, 16)), flat)
+    assert guided[:, 2].mean() > 190
+    assert guided[:, 10].mean() < 90
