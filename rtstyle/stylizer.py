@@ -10,8 +10,10 @@ import torch
 
 from rtstyle.engines import EagerEngine, Engine
 from rtstyle.errors import UsageError
-from rtstyle.pixels import Pixels, resize, scaled_size, transfer_luma
+from rtstyle.nets.transformer import TransformerNet
+from rtstyle.pixels import Pixels, resize, scaled_size, transfer_luma, upsample_guided
 from rtstyle.styles import StyleBank, StyleMix
+from rtstyle.tiling import needs_strips, paint_large
 
 SMALLEST_SIDE = 16
 STRONGEST = 1.5
@@ -51,7 +53,8 @@ class Stylizer:
     ) -> None:
         self.bank = bank
         self.look = look if isinstance(look, Look) else Look(mix=StyleMix.parse(look))
-        self.engine: Engine = engine or EagerEngine(bank.network, device or torch.device("cpu"))
+        self.device = device or torch.device("cpu")
+        self.engine: Engine = engine or EagerEngine(bank.network, self.device)
         bank.vector(self.look.mix)  # an unknown name is refused here, not in the middle of a film
 
     @classmethod
@@ -89,9 +92,15 @@ class Stylizer:
             small_size = scaled_size((height, width), max(SMALLEST_SIDE, round(look.paint_height * min(height, width) / height)))
             small = np.stack([resize(frame, small_size) for frame in frames])
             painted = self._run(small, look)
-            return np.stack([resize(frame, (height, width)) for frame in painted])
+            return np.stack([upsample_guided(*triple) for triple in zip(painted, small, frames, strict=True)])
         return self._run(frames, look)
 
     def _run(self, frames: Pixels, look: Look) -> Pixels:
         style = self.bank.vector(look.mix) * look.strength
+        network, (height, width) = self.bank.network, frames.shape[1:3]
+        if isinstance(network, TransformerNet) and needs_strips(network, height, width, self.device):
+            painted = np.empty_like(frames)
+            for frame, into in zip(frames, painted, strict=True):
+                paint_large(network, frame, style, self.device, into=into)
+            return painted
         return self.engine(torch.from_numpy(np.require(frames, requirements=("C", "W"))), style).numpy()

@@ -11,6 +11,7 @@ import typer
 if TYPE_CHECKING:
     import torch
 
+    from rtstyle.engines import Work
     from rtstyle.stylizer import Look, Stylizer
 
 
@@ -20,6 +21,15 @@ class Tier(StrEnum):
     auto = "auto"
     live = "live"
     studio = "studio"
+
+
+class EngineName(StrEnum):
+    """How the network is run; ``auto`` takes the fastest that this machine has."""
+
+    auto = "auto"
+    eager = "eager"
+    compiled = "compiled"
+    openvino = "openvino"
 
 
 StyleOption = Annotated[str, typer.Option("--style", "-s", help="A style, a mix (wave:0.7,scream:0.3), a style file, or 'none'.")]
@@ -35,6 +45,9 @@ PaintHeightOption = Annotated[
 ]
 TierOption = Annotated[Tier, typer.Option(help="Which network: live is fast, studio is finer.")]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps, ...")]
+EngineOption = Annotated[
+    EngineName, typer.Option(help="How the network is run; auto measures once which is the fastest here, and remembers it.")
+]
 WeightsOption = Annotated[Path | None, typer.Option(help="A folder of weights other than the bundled one.")]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace an output that exists.")]
 
@@ -55,16 +68,19 @@ def open_stylizer(
     tier: Tier = Tier.auto,
     device: str = "auto",
     weights: Path | None = None,
+    engine: EngineName = EngineName.auto,
+    work: Work = "still",
 ) -> Stylizer:
-    """The Stylizer that the shared options describe."""
+    """The Stylizer that the shared options describe; ``work`` as for :func:`rtstyle.engines.open_engine`."""
     from rtstyle.devices import resolve_tier
+    from rtstyle.engines import open_engine
     from rtstyle.styles import StyleBank, StyleMix
     from rtstyle.stylizer import Stylizer
 
     look = open_look(style, strength=strength, keep_colors=keep_colors, paint_height=paint_height)
     where = open_device(device)
     bank = StyleBank.open(StyleMix.parse(style), tier=resolve_tier(tier.value, look.mix, where, weights), folder=weights)
-    return Stylizer(bank, look, device=where)
+    return Stylizer(bank, look, device=where, engine=open_engine(engine.value, bank.network, where, work=work))
 
 
 def open_look(style: str, *, strength: float = 1.0, keep_colors: bool = False, paint_height: int | None = None) -> Look:

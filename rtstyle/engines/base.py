@@ -14,11 +14,23 @@ from rtstyle.pixels import pad_to_multiple, to_float, to_uint8
 class Engine(Protocol):
     """Runs one network on one device."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """As on the command line."""
+        ...
+
+    @property
+    def preferred_batch(self) -> int:
+        """Frames a call should bring where nobody waits for the single one."""
+        ...
 
     def __call__(self, frames: Tensor, style: Tensor) -> Tensor:
         """Paint uint8 (N, H, W, 3) in the style(s) (D,) or (N, D), float32; both on the CPU, so is the uint8 result."""
         ...
+
+
+SURVIVED = (RuntimeError, MemoryError, ImportError, OSError, NotImplementedError)
+"""What an engine raises that cannot run here: no compiler, no such dtype, no memory, a broken library."""
 
 
 class FrameNetwork(nn.Module):

@@ -15,11 +15,12 @@ class EagerEngine:
     """Runs the network op by op in ``dtype`` (float32 by default)."""
 
     name = "eager"
+    preferred_batch = 1
 
     def __init__(self, network: StyleNetwork, device: torch.device, dtype: torch.dtype = torch.float32) -> None:
         self.device = device
-        module = FrameNetwork(copy.deepcopy(network), dtype).eval()
-        self.module = module.to(device=device, dtype=dtype, memory_format=torch.channels_last)
+        module = FrameNetwork(copy.deepcopy(network), dtype).eval().to(device, dtype)
+        self.module = module.to(memory_format=torch.channels_last)
 
     @torch.inference_mode()
     def __call__(self, frames: Tensor, style: Tensor) -> Tensor:

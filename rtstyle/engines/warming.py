@@ -1,0 +1,102 @@
+"""Painting at once with one engine while a faster one gets ready."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from rtstyle.engines.base import SURVIVED, Engine
+from rtstyle.errors import RTStyleError
+
+logger = logging.getLogger(__name__)
+
+Shape = tuple[int, ...]
+Listener = Callable[[str], None]
+"""Called with the name of the engine that was measured to be the faster of the two."""
+
+TRIALS = 3
+
+
+class WarmingEngine:
+    """Paints with ``first``; for each frame shape it meets, ``make_faster`` is warmed up in the background and takes over.
+
+    It takes over only for shapes it has painted already, so no frame ever waits for a compiler, and only where it
+    was measured to be faster. Safe to call from several threads.
+    """
+
+    def __init__(self, first: Engine, make_faster: Callable[[], Engine], *, measured: Listener | None = None) -> None:
+        self._first = first
+        self._make = make_faster
+        self._measured = measured
+        self._faster: Engine | None = None
+        self._ready: set[Shape] = set()
+        self._tried: set[Shape] = set()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def name(self) -> str:
+        """The engine that paints, or paints most of the shapes seen, by now."""
+        return self._faster.name if self._faster and self._ready else self._first.name
+
+    @property
+    def preferred_batch(self) -> int:
+        """As the first engine's: what is shown live is painted frame by frame."""
+        return self._first.preferred_batch
+
+    def __call__(self, frames: Tensor, style: Tensor) -> Tensor:
+        shape = tuple(frames.shape)
+        faster = self._faster
+        if faster is not None and shape in self._ready:
+            try:
+                return faster(frames, style)
+            except SURVIVED as error:
+                self._ready.discard(shape)
+                logger.warning("engine '%s' failed (%s); going on with '%s'", faster.name, error, self._first.name)
+        self._warm(shape, style.shape)
+        return self._first(frames, style)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until nothing is being warmed up; False where ``timeout`` seconds did not suffice."""
+        thread = self._thread
+        if thread is not None:
+            thread.join(timeout)
+        return thread is None or not thread.is_alive()
+
+    def _warm(self, shape: Shape, style_shape: Shape) -> None:
+        with self._lock:
+            if shape in self._tried or (self._thread is not None and self._thread.is_alive()):
+                return
+            self._tried.add(shape)
+            self._thread = threading.Thread(target=self._prepare, args=(shape, style_shape), name="warm engine", daemon=True)
+            self._thread.start()
+
+    def _prepare(self, shape: Shape, style_shape: Shape) -> None:
+        try:
+            faster = self._faster or self._make()
+            frames, style = torch.zeros(shape, dtype=torch.uint8), torch.zeros(style_shape)
+            faster(frames, style)
+            before, after = best_seconds(self._first, frames, style), best_seconds(faster, frames, style)
+        except (*SURVIVED, RTStyleError) as error:
+            logger.info("no faster engine than '%s': %s", self._first.name, error)
+            return
+        self._faster = faster
+        if after < before:
+            self._ready.add(shape)
+        if self._measured is not None:
+            self._measured(faster.name if after < before else self._first.name)
+
+
+def best_seconds(engine: Engine, frames: Tensor, style: Tensor, trials: int = TRIALS) -> float:
+    """The shortest of a few calls, in seconds a frame: the least disturbed by what else runs."""
+    seconds: list[float] = []
+    for _ in range(trials):
+        begun = time.perf_counter()
+        engine(frames, style)
+        seconds.append(time.perf_counter() - begun)
+    return min(seconds) / len(frames)

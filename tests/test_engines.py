@@ -1,0 +1,272 @@
+"""Every engine paints what eager float32 paints; choosing, falling back and warming up."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from rtstyle.engines import EagerEngine, Engine, auto, open_engine
+from rtstyle.engines.auto import Choices
+from rtstyle.engines.fallback import FallbackEngine
+from rtstyle.engines.folding import FoldedUpsampledConv, fold_upsampling
+from rtstyle.engines.openvino import SIZES_KEPT, OpenVinoEngine
+from rtstyle.engines.warming import WarmingEngine
+from rtstyle.errors import MissingDependencyError, UsageError
+from rtstyle.nets.layers import UpsampledConv
+from rtstyle.nets.transformer import NetConfig, TransformerNet
+from rtstyle.styles import StyleBank
+
+CPU = torch.device("cpu")
+EQUAL = 40.0
+"""Decibels of PSNR to eager float32 that every engine must reach."""
+
+needs_openvino = pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="openvino is not installed")
+
+
+@pytest.fixture(scope="module")
+def bank() -> StyleBank:
+    network = TransformerNet(NetConfig(width=8, deep_blocks=2))
+    styles = {name: network.neutral_style() + 0.3 * torch.randn(network.style_size) for name in ("wave", "scream", "udnie")}
+    for style in styles.values():
+        style[-1] = 1.0
+    return StyleBank(network, styles, tier="test")
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+
+def frames(count: int = 2, height: int = 48, width: int = 72) -> Tensor:
+    coarse = np.random.default_rng(0).integers(0, 256, (count, 5, 6, 3), dtype=np.uint8)
+    pictures = [np.asarray(Image.fromarray(c).resize((width, height), Image.Resampling.BICUBIC)) for c in coarse]
+    return torch.from_numpy(np.stack(pictures))
+
+
+def psnr(a: Tensor, b: Tensor) -> float:
+    error = (a.double() - b.double()).square().mean().item()
+    return float("inf") if error == 0 else float(10 * np.log10(255**2 / error))
+
+
+class Toy:
+    """An engine that adds a number, or fails."""
+
+    def __init__(self, add: int, *, name: str = "toy", error: Exception | None = None, most: int | None = None) -> None:
+        self.add, self.name, self.error, self.most = add, name, error, most
+        self.preferred_batch = 4
+
+    def __call__(self, frames: Tensor, style: Tensor) -> Tensor:
+        if self.error is not None:
+            raise self.error
+        if self.most is not None and len(frames) > self.most:
+            raise torch.OutOfMemoryError("out of memory")
+        return frames + self.add + style.expand(len(frames), -1)[:, 0].to(torch.uint8)[:, None, None, None]
+
+
+@needs_openvino
+@pytest.mark.parametrize("precision", ["f32", "bf16"])
+@pytest.mark.parametrize("size", [(48, 72), (45, 61)])
+def test_openvino_paints_as_eager_does(bank: StyleBank, precision: str, size: tuple[int, int]) -> None:
+    engine = OpenVinoEngine(bank.network, precision=precision)  # type: ignore[arg-type]
+    eager = EagerEngine(bank.network, CPU)
+    batch = frames(3, *size)
+    for style in (bank.vectors["wave"], 0.5 * bank.vectors["scream"], torch.stack([bank.vectors[n] for n in bank.names[:3]])):
+        assert psnr(engine(batch, style), eager(batch, style)) >= EQUAL
+
+
+@needs_openvino
+def test_openvino_gives_the_same_bytes_alone_and_in_a_batch(bank: StyleBank) -> None:
+    engine, batch = OpenVinoEngine(bank.network), frames(3)
+    style = bank.vectors["wave"]
+    alone = torch.cat([engine(batch[i : i + 1], style) for i in range(3)])
+    assert torch.equal(engine(batch, style), alone)
+
+
+@needs_openvino
+def test_openvino_serves_several_threads_and_forgets_old_sizes(bank: StyleBank) -> None:
+    engine, style = OpenVinoEngine(bank.network), bank.vectors["wave"]
+    expected = engine(frames(), style)
+    results: list[bool] = []
+    threads = [threading.Thread(target=lambda: results.append(torch.equal(engine(frames(), style), expected))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [True] * 4
+    for width in range(16, 16 + 8 * (SIZES_KEPT + 1), 8):
+        engine(frames(1, 16, width), style)
+    assert len(engine._plans) == SIZES_KEPT
+    assert torch.equal(engine(frames(), style), expected)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_compiled_paints_as_eager_does() -> None:
+    network = TransformerNet(NetConfig(width=4, blocks=0, deep_blocks=0))
+    engine = open_engine("compiled", network, CPU)
+    batch, style = frames(1, 16, 24), network.neutral_style()
+    assert psnr(engine(batch, style), EagerEngine(network, CPU)(batch, style)) >= EQUAL
+    assert engine.name in ("compiled", "eager")
+
+
+def test_a_missing_compiler_is_survived(
+    monkeypatch: pytest.MonkeyPatch, bank: StyleBank, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: object, **__: object) -> Callable[..., Tensor]:
+        def call(*_: object) -> Tensor:
+            raise RuntimeError("No working C++ compiler found")
+
+        return call
+
+    monkeypatch.setattr(torch, "compile", refuse)
+    engine, batch, style = open_engine("compiled", bank.network, CPU), frames(), bank.vectors["wave"]
+    with caplog.at_level(logging.WARNING):
+        assert torch.equal(engine(batch, style), EagerEngine(bank.network, CPU)(batch, style))
+        engine(batch, style)
+    assert [record.message for record in caplog.records] == [
+        "engine 'compiled' failed (No working C++ compiler found); going on with 'eager'"
+    ]
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16])
+def test_eager_in_half_the_bits_stays_close(bank: StyleBank, dtype: torch.dtype) -> None:
+    batch, style = frames(), bank.vectors["wave"]
+    assert psnr(EagerEngine(bank.network, CPU, dtype)(batch, style), EagerEngine(bank.network, CPU)(batch, style)) >= EQUAL
+
+
+@pytest.mark.parametrize("config", [NetConfig(width=4, deep_blocks=1), NetConfig(stem="conv", width=4)])
+def test_folding_keeps_the_picture(config: NetConfig) -> None:
+    network = TransformerNet(config).eval()
+    picture, style = torch.rand(1, 3, 32, 48), network.neutral_style()
+    with torch.no_grad():
+        plain = network(picture, style)
+        folded = fold_upsampling(network)(picture, style)
+    kinds = [type(module) for module in network.modules()]
+    assert FoldedUpsampledConv in kinds
+    assert UpsampledConv not in kinds
+    assert torch.allclose(plain, folded, atol=1e-5)
+
+
+def test_every_name_opens(bank: StyleBank) -> None:
+    assert open_engine("eager", bank.network, CPU).name == "eager"
+    assert open_engine("auto", bank.network, CPU).name == "eager"  # stills do not wait for a compiler
+    with pytest.raises(UsageError, match=r"unknown engine 'warp'.*auto, eager"):
+        open_engine("warp", bank.network, CPU)
+
+
+def test_openvino_by_name_says_what_to_install(bank: StyleBank, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auto.importlib.util, "find_spec", lambda _name: None)
+    with pytest.raises(MissingDependencyError, match=r"rtstyle\[openvino\]"):
+        open_engine("openvino", bank.network, CPU)
+    assert open_engine("auto", bank.network, CPU, work="film").name == "eager"
+
+
+@needs_openvino
+def test_films_measure_once_and_remember(bank: StyleBank, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(auto, "TRIAL_SHAPE", (2, 64, 64, 3))
+    chosen = open_engine("auto", bank.network, CPU, work="film").name
+    assert chosen in ("eager", "openvino")
+    assert f'"{chosen}"' in (tmp_path / "rtstyle" / "engines.json").read_text()
+
+    def refuse(*_: object) -> float:
+        raise AssertionError("measured again")
+
+    monkeypatch.setattr(auto, "best_seconds", refuse)
+    assert open_engine("auto", bank.network, CPU, work="film").name == chosen
+
+
+def test_a_cache_that_cannot_be_used_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "engines.json").write_text("{damaged")
+    choices = Choices("key", tmp_path)
+    assert choices.read() is None
+    choices.write("openvino")
+    assert choices.read() == "openvino"
+    Choices("key", tmp_path / "missing").write("eager")
+
+
+def maker(engine: Engine) -> Callable[[], Engine]:
+    return lambda: engine
+
+
+def test_a_failing_engine_is_replaced_and_reported_once(caplog: pytest.LogCaptureFixture) -> None:
+    engine = FallbackEngine([maker(Toy(1, name="fast", error=RuntimeError("no compiler\nmore"))), maker(Toy(2, name="plain"))])
+    batch = frames()
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            assert torch.equal(engine(batch, torch.zeros(1)), batch + 2)
+    assert [record.message for record in caplog.records] == ["engine 'fast' failed (no compiler); going on with 'plain'"]
+    assert engine.name == "plain"
+
+
+def test_the_last_engine_s_error_is_the_caller_s() -> None:
+    with pytest.raises(RuntimeError, match="broken"):
+        FallbackEngine([maker(Toy(0, error=RuntimeError("broken")))])(frames(), torch.zeros(1))
+
+
+def test_too_little_memory_makes_batches_smaller(caplog: pytest.LogCaptureFixture) -> None:
+    engine = FallbackEngine([maker(Toy(1, most=2))])
+    batch, styles = frames(7), torch.arange(7.0)[:, None]
+    with caplog.at_level(logging.WARNING):
+        painted = [engine(batch, styles) for _ in range(2)]
+    expected = batch + 1 + styles.to(torch.uint8)[:, :, None, None]
+    assert all(torch.equal(p, expected) for p in painted)
+    assert engine.preferred_batch <= 2
+    assert len(caplog.records) <= 2
+
+
+def test_warming_paints_at_once_and_swaps_when_the_faster_is_ready() -> None:
+    allowed = threading.Event()
+    chosen: list[str] = []
+
+    class Slow(Toy):
+        def __call__(self, frames: Tensor, style: Tensor) -> Tensor:
+            threading.Event().wait(0.02)
+            return super().__call__(frames, style)
+
+    def make() -> Engine:
+        assert allowed.wait(30)
+        return Toy(2, name="fast")
+
+    engine, batch = WarmingEngine(Slow(1, name="first"), make, measured=chosen.append), frames()
+    assert torch.equal(engine(batch, torch.zeros(1)), batch + 1)
+    assert engine.name == "first"
+    allowed.set()
+    assert engine.wait(30)
+    assert torch.equal(engine(batch, torch.zeros(1)), batch + 2)
+    assert (engine.name, chosen) == ("fast", ["fast"])
+    other = frames(1, 32, 32)
+    assert torch.equal(engine(other, torch.zeros(1)), other + 1)  # a new shape does not wait either
+    assert engine.wait(30)
+    assert torch.equal(engine(other, torch.zeros(1)), other + 2)
+
+
+def test_warming_survives_an_engine_that_cannot_start_or_breaks() -> None:
+    def fail() -> Engine:
+        raise RuntimeError("no compiler")
+
+    batch = frames()
+    never = WarmingEngine(Toy(1), fail)
+    for _ in range(2):
+        assert torch.equal(never(batch, torch.zeros(1)), batch + 1)
+        assert never.wait(30)
+
+    class Slow(Toy):
+        def __call__(self, frames: Tensor, style: Tensor) -> Tensor:
+            threading.Event().wait(0.02)
+            return super().__call__(frames, style)
+
+    fast = Toy(2)
+    breaks = WarmingEngine(Slow(1), maker(fast))
+    breaks(batch, torch.zeros(1))
+    assert breaks.wait(30)
+    fast.error = RuntimeError("lost")
+    assert torch.equal(breaks(batch, torch.zeros(1)), batch + 1)
