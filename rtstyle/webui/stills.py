@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import gradio as gr
 
@@ -23,7 +23,7 @@ GRID_SIDE = 288
 """Short side of the pictures in the grid of all styles."""
 SLIDER_HEIGHT = 460
 
-Shown = tuple[tuple[str, str], dict[str, Any], str]
+Shown = tuple[tuple[str, str] | dict[str, Any], dict[str, Any], str]
 
 
 def build_stills(studio: Studio, panel: Panel) -> None:
@@ -33,7 +33,7 @@ def build_stills(studio: Studio, panel: Panel) -> None:
     with gr.Row(equal_height=True, elem_classes="rt-pair"):
         photo = photo_input(str(SAMPLE), label="Your photo", height=SLIDER_HEIGHT, elem_id="rt-photo")
         result = gr.ImageSlider(
-            first[0],
+            cast("tuple[str, str]", first[0]),
             label="Before | after",
             type="filepath",
             max_height=SLIDER_HEIGHT,
@@ -111,6 +111,12 @@ class Stills:
         paint_size: int = 0,
     ) -> Shown:
         """Paint a photo: the pair to compare, the file to download, a line of facts."""
+        if not photo:  # it was just taken away
+            return (
+                gr.update(value=None),
+                gr.update(value=None, interactive=False),
+                status_line("Add a photo, or click an example"),
+            )
         look = self.studio.look(style, second, share, strength, keep_colors, paint_size)
         pixels, alpha = open_photo(photo, self.studio.limits)
         begun = time.perf_counter()
@@ -121,7 +127,7 @@ class Stills:
         write_still(painted, full, alpha=alpha)
         height, width = painted.shape[:2]
         facts = status_line(self._name(look), f"{width} x {height}", f"painted in {seconds:.2f} s")
-        return (self._shown(pixels), self._shown(painted)), gr.update(value=str(full)), facts
+        return (self._shown(pixels), self._shown(painted)), gr.update(value=str(full), interactive=True), facts
 
     @readable
     def paint_all(
