@@ -10,11 +10,22 @@ from typing import Any
 
 import av
 import numpy as np
+import torch
 from av.video.reformatter import ColorRange, Colorspace, Interpolation
+
+from rtstyle.nets import build_network
+from rtstyle.styles import StyleBank
+from rtstyle.stylizer import Stylizer
 
 WIDTH, HEIGHT = 64, 48
 BARS = ((191, 191, 191), (191, 191, 0), (0, 191, 191), (0, 191, 0), (191, 0, 191), (191, 0, 0), (0, 0, 191), (0, 0, 0))
 """75 % colour bars, RGB."""
+
+
+def small_stylizer(style: str = "none") -> Stylizer:
+    """A stylizer that needs no weights: ``none`` passes pixels through, ``noise`` is a style nobody trained."""
+    network = build_network({"arch": "transformer", "width": 4})
+    return Stylizer(StyleBank(network, {"noise": torch.zeros(network.style_size)}, tier="test"), style)
 
 
 def numbered(index: int, size: tuple[int, int] = (HEIGHT, WIDTH)) -> np.ndarray:

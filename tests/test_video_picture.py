@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from clips import BARS, HEIGHT, WIDTH, Colour, bars, numbered, read_film, write_clip
+from clips import BARS, HEIGHT, WIDTH, Colour, bars, numbered, read_film, small_stylizer, write_clip
 
 from rtstyle.errors import UsageError
 from rtstyle.sinks.encoders import VideoOptions
@@ -22,7 +22,7 @@ LOSSLESS = FilmOptions(write=VideoOptions(codec="ffv1"))
 
 @pytest.fixture(scope="module")
 def untouched() -> Stylizer:
-    return Stylizer.open("none")
+    return small_stylizer()
 
 
 def first_picture(path: Path, options: ReadOptions | None = None) -> np.ndarray:

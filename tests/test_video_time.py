@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from clips import read_film, write_clip
+from clips import read_film, small_stylizer, write_clip
 
 from rtstyle.errors import SourceError
 from rtstyle.sources.video import VideoSource
@@ -16,7 +16,7 @@ from rtstyle.video.film import paint_film
 
 @pytest.fixture(scope="module")
 def untouched() -> Stylizer:
-    return Stylizer.open("none")
+    return small_stylizer()
 
 
 def assert_same_times(source: Path, output: Path, *, tick: Fraction) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from clips import HEIGHT, WIDTH, Film, numbered, read_film, write_clip
+from clips import HEIGHT, WIDTH, Film, numbered, read_film, small_stylizer, write_clip
 
 from rtstyle.sources.video import ReadOptions
 from rtstyle.stylizer import Stylizer
@@ -17,7 +17,7 @@ from rtstyle.video.film import FilmOptions, paint_film
 
 @pytest.fixture(scope="module")
 def untouched() -> Stylizer:
-    return Stylizer.open("none")
+    return small_stylizer()
 
 
 def sounds(film: Film, codec: str, number: int = 0) -> list[bytes]:

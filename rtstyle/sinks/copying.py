@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from av.audio.resampler import AudioResampler
 from av.error import FFmpegError
 
+from rtstyle.sinks.encoders import EDIT_LISTS
 from rtstyle.sources.tracks import Tracks
 
 if TYPE_CHECKING:
@@ -67,6 +68,10 @@ class TrackCopier:
 
     def _substitute(self, stream: Stream) -> None:
         name = stream.codec_context.name if stream.codec_context else stream.type
+        if self._container == "gif":
+            if stream.type == "audio":
+                self.notices.append("a GIF has no sound: it was left out")
+            return
         if stream.type != "audio":
             lost = f"track {stream.index} is left out (.mkv holds it)"
             self.notices.append(f".{self._container} cannot hold {name} {stream.type}s: {lost}")
@@ -93,10 +98,18 @@ class TrackCopier:
         if copy is None:
             return
         moved = round(self._shift / Fraction(packet.time_base))
+        if self._is_warm_up(packet, moved):
+            return
         packet.pts = None if packet.pts is None else packet.pts + moved
         packet.dts = None if packet.dts is None else packet.dts + moved
         packet.stream = copy
         self._output.mux_one(packet)
+
+    def _is_warm_up(self, packet: Packet[Any], moved: int) -> bool:
+        """Sound before zero is there to start its decoder, not to be heard. Edit lists hide it, and so does Opus itself;
+        elsewhere it would delay the whole film by its length."""
+        hidden = self._container in EDIT_LISTS or packet.stream.codec_context.name in ("opus", "libopus")
+        return packet.stream.type == "audio" and packet.pts is not None and packet.pts + moved < 0 and not hidden
 
 
 class _Reencoder:

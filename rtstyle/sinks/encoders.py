@@ -107,6 +107,8 @@ DEFAULT_CODEC = {
     "gif": "gif",
 }
 CONTAINERS = tuple(DEFAULT_CODEC)
+EDIT_LISTS = ("mp4", "m4v", "mov")
+"""Containers that say at which moment of a track the film begins."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,6 +140,11 @@ class EncoderPlan:
     bitrate: int | None
     tag: str | None
     threads: int
+
+    @property
+    def is_yuv(self) -> bool:
+        """Whether colours are stored as luma and chroma, with a matrix to be tagged."""
+        return self.pixel_format.startswith(("yuv", "nv", "p0", "p2"))
 
 
 def container_of(path: Path) -> str:
@@ -244,8 +251,10 @@ def _codec_options(name: str, codec: Codec, options: VideoOptions) -> dict[str, 
     return chosen
 
 
-def parse_bitrate(text: str) -> int:
-    """``"4M"``, ``"800k"`` or ``"4000000"`` -> bits per second."""
+def parse_bitrate(text: str | None) -> int | None:
+    """``"4M"``, ``"800k"`` or ``"4000000"`` -> bits per second; None stays None."""
+    if text is None:
+        return None
     factor = {"k": 1000, "m": 1_000_000}.get(text[-1:].lower(), 1)
     try:
         return int(Fraction(text[:-1] if factor > 1 else text) * factor)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from av.error import EOFError as AvEOFError
@@ -21,17 +22,22 @@ from rtstyle.sources.clock import Clock
 from rtstyle.sources.colour import Converter
 from rtstyle.sources.deinterlace import Deinterlacer
 from rtstyle.sources.opening import MAX_PIXELS, TIMEOUT, check_pixels, is_live, open_container, reason, video_stream
+from rtstyle.sources.wholeness import EndWatch
 
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.packet import Packet
+    from av.stream import Stream
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
+PacketTap = Callable[["Packet[Any]"], None]
+"""Takes the packets of the other tracks as they are read."""
 logger = logging.getLogger(__name__)
 
 BROADCAST = ("mpegts", "mpeg", "rtsp", "rtp", "sdp", "hls", "applehttp")
 """Formats whose clock runs since who knows when: their first moment counts as zero."""
+CLOSE_SECONDS = 1.0
 MAX_ERRORS_IN_A_ROW = 500
 """Refused packets without a frame between them until a stream counts as unreadable; bounds the time spent on rubbish."""
 
@@ -44,6 +50,8 @@ class ReadOptions:
     """Seconds; frames before it are skipped. Times stay those of the input."""
     end: Fraction | None = None
     """Seconds; the first frame at or after it ends the film."""
+    after: Fraction | None = None
+    """Seconds; frames up to it are skipped because an earlier run has painted them. It is no cut: the origin stays."""
     deinterlace: bool = True
     strict: bool = False
     """Damage ends the run with an error instead of being skipped and counted."""
@@ -85,7 +93,7 @@ class VideoSource:
     :class:`SourceError` for a file that is no video or has no frame.
     """
 
-    def __init__(self, name: str | os.PathLike[str], options: ReadOptions | None = None) -> None:
+    def __init__(self, name: str | os.PathLike[str], options: ReadOptions | None = None, *, tap: PacketTap | None = None) -> None:
         self.name = str(name)
         self.options = options or ReadOptions()
         self.damage = Damage()
@@ -93,6 +101,10 @@ class VideoSource:
         self._container: InputContainer | None = None
         self._info: StreamInfo | None = None
         self._packets_read = 0
+        self._tap = tap
+        self._reading = threading.Lock()
+        """Held while libav works on the container: closing it under its feet would crash."""
+        self._origin = Fraction(0)
 
     @property
     def info(self) -> StreamInfo:
@@ -104,12 +116,7 @@ class VideoSource:
     def origin(self) -> Fraction:
         """The moment, in seconds, that an output should call zero: the cut, the start of a broadcast, or of a film that
         begins before zero, which most containers cannot hold."""
-        if self.options.start is not None:
-            return self.options.start
-        assert self._container is not None
-        start = Fraction(self._container.start_time or 0, 1_000_000)
-        start = min(start, self.info.start)
-        return start if start < 0 or self._container.format.name in BROADCAST else Fraction(0)
+        return self._origin
 
     @property
     def notices(self) -> list[str]:
@@ -119,8 +126,8 @@ class VideoSource:
             notices.append("HDR was tone-mapped to SDR (BT.709)")
         if self._deinterlacer.used:
             notices.append("interlaced frames were deinterlaced (--no-deinterlace keeps them)")
-        if self._info is not None and self.info.start < 0 and self.options.start is None:
-            notices.append(f"the film begins at {float(self.info.start):g} s: all its tracks were moved to 0 together")
+        if self._origin < 0:
+            notices.append(f"the film begins at {float(self._origin):g} s: all its tracks were moved to 0 together")
         return notices
 
     def __enter__(self) -> Self:
@@ -135,14 +142,27 @@ class VideoSource:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._container is None:
+            return
+        if not self._reading.acquire(timeout=CLOSE_SECONDS):
+            logger.warning("%s still hangs in a read and is left to itself", self.name)
+            return
         self._frames = iter(())
-        if self._container is not None:
-            self._container.close()
-            self._container = None
+        self._container.close()
+        self._container = None
 
     def __iter__(self) -> Iterator[Frame]:
-        yield self._first
-        yield from self._frames
+        frame: Frame | None = self._first
+        while frame is not None:
+            yield frame
+            with self._reading:
+                frame = next(self._frames, None)
+
+    @property
+    def side_streams(self) -> list[Stream]:
+        """The sound and subtitles beside the film, where a ``tap`` takes their packets."""
+        assert self._container is not None
+        return [stream for stream in self._container.streams if stream.type in ("audio", "subtitle")] if self._tap else []
 
     def _open(self) -> None:
         assert self._container is not None
@@ -151,10 +171,11 @@ class VideoSource:
         live = is_live(self.name)
         stream.thread_type = "SLICE" if live else "AUTO"  # frame threads would add a frame of delay each
         stream.codec_context.thread_count = self.options.threads
+        self._end_watch = EndWatch(self._container, stream)
         self._clock = Clock(stream, self._container.format.name)
         self._deinterlacer = Deinterlacer(stream, wanted=self.options.deinterlace)
-        if self.options.start:
-            self._seek(self.options.start)
+        if goal := max(self.options.start or Fraction(0), self.options.after or Fraction(0)):
+            self._seek(goal)
         self._size: Size | None = None
         self._frames = self._read()
         first = next(self._frames, None)
@@ -163,10 +184,19 @@ class VideoSource:
                 f"{self.name} has no video frame{f' that can be read ({self.damage})' if self.damage else ''}{self._span()}"
             )
         self._first = first
+        self._origin = self._find_origin(first)
         self._info = self._describe(first, live)
 
+    def _find_origin(self, first: Frame) -> Fraction:
+        if self.options.start is not None:
+            return self.options.start
+        assert self._container is not None
+        start = min(Fraction(self._container.start_time or 0, 1_000_000), first.pts_seconds)
+        return start if start < 0 or self._container.format.name in BROADCAST else Fraction(0)
+
     def _span(self) -> str:
-        return "" if self.options.start is None else f" from {float(self.options.start):g} s on"
+        since = self.options.after if self.options.after is not None else self.options.start
+        return "" if since is None else f" from {float(since):g} s on"
 
     def _describe(self, first: Frame, live: bool) -> StreamInfo:
         assert self._container is not None
@@ -189,7 +219,7 @@ class VideoSource:
 
     def _expected(self, first: Frame, rate: Fraction | None) -> int | None:
         assert self._container is not None
-        whole = self.options.start is None and self.options.end is None
+        whole = self.options.start is None and self.options.end is None and self.options.after is None
         if whole and self._stream.frames:
             return self._stream.frames
         duration = Fraction(self._container.duration, 1_000_000) if self._container.duration else None
@@ -211,6 +241,8 @@ class VideoSource:
             assert pts is not None
             seconds = pts * self._clock.time_base
             if self.options.start is not None and seconds < self.options.start:
+                continue
+            if self.options.after is not None and seconds <= self.options.after:
                 continue
             if self.options.end is not None and seconds >= self.options.end:
                 return
@@ -255,20 +287,26 @@ class VideoSource:
     def _packets(self) -> Iterator[Packet[VideoStream] | None]:
         """The film's packets, then None to flush the decoder, whatever the file does."""
         assert self._container is not None
-        packets = self._container.demux(self._stream)
+        packets = self._container.demux(self._stream, *self.side_streams)
         while True:
             try:
                 packet = next(packets, None)
             except FFmpegError as error:
                 self._cut_short(f"the input ends early: {reason(error)}")
                 break
+            if packet is not None and self._tap is not None and packet.stream is not self._stream:
+                self._tap(packet)
+                continue
             if packet is None or (packet.dts is None and packet.size == 0):
                 break
             self._packets_read += 1
             if packet.is_corrupt:
                 self._harm(f"packet {self._packets_read} is damaged")
             self._clock.saw(packet)
+            self._end_watch.saw(packet)
             yield packet
+        if not self.damage.truncated and (verdict := self._end_watch.verdict()):
+            self._cut_short(verdict)
         yield None
 
     def _harm(self, what: str) -> None:

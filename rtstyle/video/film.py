@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-import logging
 import threading
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 from rtstyle.config import RunConfig, target_size
 from rtstyle.errors import RTStyleError, UsageError
 from rtstyle.frame import StreamInfo
-from rtstyle.pipeline import ProgressListener, run
-from rtstyle.sinks.encoders import VideoOptions
-from rtstyle.sinks.video import EDIT_LISTS, VideoSink
-from rtstyle.sources.opening import is_url
+from rtstyle.pipeline import FramePainter, run
+from rtstyle.sinks.broadcast import BroadcastSink, is_broadcast
+from rtstyle.sinks.encoders import EDIT_LISTS, VideoOptions
+from rtstyle.sinks.pictures import PictureSink, is_pictures
+from rtstyle.sinks.resuming import Ticket, fingerprint
+from rtstyle.sinks.staging import partial_name
+from rtstyle.sinks.video import VideoSink
+from rtstyle.sources.opening import check_input, is_live, is_url
+from rtstyle.sources.relay import RelaySource
 from rtstyle.sources.tracks import FileTracks
 from rtstyle.sources.video import Damage, ReadOptions, VideoSource
 from rtstyle.stats import RunStats
 from rtstyle.stylizer import Stylizer
+from rtstyle.video.compare import SideBySide
 
-logger = logging.getLogger(__name__)
+FilmSink = VideoSink | PictureSink | BroadcastSink
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,9 +39,13 @@ class FilmOptions:
     size: str | None = None
     """``WxH`` to paint and write at."""
     scale: float | None = None
-    batch: int = 1
+    batch: int | None = None
     audio: bool = True
     overwrite: bool = False
+    compare: bool = False
+    """Write the picture before painting to the left of the painted one."""
+    resume: bool = False
+    """Go on with ``NAME.partial.EXT`` where there is one."""
 
 
 @dataclass(kw_only=True)
@@ -44,6 +54,8 @@ class FilmReport:
 
     output: Path
     """Where it is, under its final or its partial name."""
+    frames: int
+    """Frames in the output, those of an earlier run included."""
     stats: RunStats
     damage: Damage
     notices: list[str]
@@ -59,7 +71,8 @@ class FilmReport:
         """The last line of a run."""
         stats = self.stats
         slowest = f", slowest part: {stats.bottleneck}" if stats.bottleneck else ""
-        return f"{self.output}: {stats.frames} frames, {stats.fps:.1f} fps, {stats.seconds:.1f} s{slowest}"
+        dropped = f", {stats.dropped} dropped" if stats.dropped else ""
+        return f"{self.output}: {self.frames} frames, {stats.fps:.1f} fps, {stats.seconds:.1f} s{slowest}{dropped}"
 
 
 class Listener(Protocol):
@@ -70,15 +83,33 @@ class Listener(Protocol):
     def step(self, frames: int, info: StreamInfo) -> None: ...
 
 
-def check_film(source: str, output: Path) -> None:
-    """Refuse an output that is the input; raises :class:`UsageError`."""
-    if not is_url(source) and output.exists() and Path(source).exists() and output.samefile(source):
+def open_sink(source: str, output: str, options: FilmOptions) -> FilmSink:
+    """The sink that the output's name asks for, everything checked.
+
+    Raises :class:`UsageError` for an output that is the input, exists, or cannot be written.
+    """
+    if is_broadcast(output):
+        return BroadcastSink(output, options.write)
+    if is_pictures(output):
+        return PictureSink(output, overwrite=options.overwrite)
+    path = Path(output)
+    if not is_url(source) and path.exists() and Path(source).exists() and path.samefile(source):
         raise UsageError(f"the output {output} is the input; choose another name")
+    return VideoSink(path, options.write, overwrite=options.overwrite)
+
+
+def check_paths(sources: Sequence[str], output: str, options: FilmOptions, *, preview: bool = False) -> None:
+    """Refuse what cannot be before weights are loaded; raises :class:`UsageError`."""
+    single = len(sources) == 1 and not Path(sources[0]).is_dir()
+    if single:
+        check_input(sources[0])
+        if not preview:
+            open_sink(sources[0], output, options)
 
 
 def paint_film(
     source: str,
-    output: Path,
+    output: str | Path,
     stylizer: Stylizer,
     options: FilmOptions | None = None,
     *,
@@ -87,45 +118,100 @@ def paint_film(
 ) -> FilmReport:
     """Paint ``source`` into ``output``.
 
-    ``stop`` ends the film after the frames in flight; what is there is kept as ``NAME.partial.EXT``. Raises
+    ``stop`` ends the film after the frame in flight; what is there is kept as ``NAME.partial.EXT``. Raises
     :class:`UsageError` before any work for what cannot be, :class:`RTStyleError` where reading or writing fails.
     """
-    options = options or FilmOptions()
-    stop = stop or threading.Event()
-    check_film(source, output)
-    with ExitStack() as stack:
-        reader = VideoSource(source, options.read)
-        sink = VideoSink(output, options.write, overwrite=options.overwrite)
-        stack.enter_context(reader)
-        size = target_size(reader.info.size, wanted=options.size, scale=options.scale)
-        tracks = stack.enter_context(_tracks(source, options, sink.container))
-        sink.attach(tracks, shift=-reader.origin)
-        try:
-            with sink:
-                stats = _run(reader, stylizer, sink, RunConfig(batch=options.batch, size=size), stop, listener)
-                if stop.is_set():
-                    sink.interrupt()
-        except RTStyleError as error:
-            if sink.partial is not None:
-                raise type(error)(f"{error}; {sink.frames} frames are kept in {sink.partial}") from error
-            raise
-        damage, notices = reader.damage, [*reader.notices, *sink.notices]
-    return FilmReport(
-        output=sink.partial or output, stats=stats, damage=damage, notices=notices, interrupted=sink.partial is not None
-    )
+    return _Film(source, str(output), stylizer, options or FilmOptions(), stop or threading.Event(), listener).paint()
 
 
-def _tracks(source: str, options: FilmOptions, container: str) -> FileTracks:
-    # Only mp4's edit lists can begin in the middle of a packet of sound; others would delay the picture instead.
-    early = container in EDIT_LISTS
-    return FileTracks(source, start=options.read.start, end=options.read.end, audio=options.audio, early=early)
+@dataclass
+class _Film:
+    source: str
+    output: str
+    stylizer: Stylizer
+    options: FilmOptions
+    stop: threading.Event
+    listener: Listener | None
+    ticket: Ticket | None = None
 
+    def paint(self) -> FilmReport:
+        check_input(self.source)
+        sink = open_sink(self.source, self.output, self.options)
+        if self.options.resume and isinstance(sink, VideoSink):
+            self._take_ticket(sink)
+        with ExitStack() as stack:
+            reader = stack.enter_context(self._reader())
+            self._attach(reader, sink, stack)
+            try:
+                with sink:
+                    stats = self._run(reader, sink)
+                    if self.stop.is_set() and isinstance(sink, VideoSink):
+                        sink.interrupt()
+            except RTStyleError as error:
+                if isinstance(sink, VideoSink) and sink.partial is not None:
+                    self._leave_ticket(sink)
+                    raise type(error)(f"{error}; {sink.frames} frames are kept in {sink.partial}") from error
+                raise
+        if isinstance(sink, VideoSink):
+            self._leave_ticket(sink)
+        partial = sink.partial if isinstance(sink, VideoSink) else None
+        return FilmReport(
+            output=partial or Path(self.output),
+            frames=sink.frames,
+            stats=stats,
+            damage=reader.damage,
+            notices=[*reader.notices, *sink.notices],
+            interrupted=self.stop.is_set(),
+        )
 
-def _run(
-    source: VideoSource, stylizer: Stylizer, sink: VideoSink, config: RunConfig, stop: threading.Event, listener: Listener | None
-) -> RunStats:
-    progress: ProgressListener | None = None
-    if listener is not None:
-        listener.begin(source.info)
-        progress = listener.step
-    return run(source, stylizer, [sink], config, stop=stop, progress=progress)
+    def _reader(self) -> VideoSource | RelaySource:
+        if is_live(self.source):
+            return RelaySource(self.source, self.options.read, stop=self.stop, audio=self.options.audio)
+        after = self.ticket.last if self.ticket else None
+        return VideoSource(self.source, replace(self.options.read, after=after))
+
+    def _attach(self, reader: VideoSource | RelaySource, sink: FilmSink, stack: ExitStack) -> None:
+        if isinstance(sink, PictureSink):
+            return
+        if isinstance(reader, RelaySource):
+            sink.attach(reader.tracks, shift=-reader.origin)
+            return
+        read = self.options.read
+        # Only mp4's edit lists can begin in the middle of a packet of sound; others would delay the picture instead.
+        early = isinstance(sink, VideoSink) and sink.container in EDIT_LISTS
+        tracks = FileTracks(self.source, start=read.start, end=read.end, audio=self.options.audio, early=early)
+        sink.attach(stack.enter_context(tracks), shift=-reader.origin)
+
+    def _run(self, reader: VideoSource | RelaySource, sink: FilmSink) -> RunStats:
+        size = target_size(reader.info.size, wanted=self.options.size, scale=self.options.scale)
+        if self.listener is not None:
+            self.listener.begin(reader.info)
+        painter: FramePainter | None = SideBySide(self.stylizer) if self.options.compare else None
+        return run(
+            reader,
+            self.stylizer,
+            [sink],
+            RunConfig(batch=self.options.batch, size=size),
+            stop=self.stop,
+            progress=self.listener.step if self.listener else None,
+            painter=painter,
+        )
+
+    def _settings(self) -> str:
+        it = self.options
+        read = replace(it.read, threads=0, timeout=0.0)
+        look = self.stylizer.look, self.stylizer.bank.tier
+        return fingerprint(Path(self.source), look, read, it.write, it.size, it.scale, it.audio, it.compare)
+
+    def _take_ticket(self, sink: VideoSink) -> None:
+        if is_url(self.source):
+            raise UsageError("--resume needs a file as input: a stream does not come again")
+        self.ticket = Ticket.load(sink.path, self._settings())
+        if self.ticket is not None:
+            sink.go_on_from(partial_name(sink.path), self.ticket.frames)
+
+    def _leave_ticket(self, sink: VideoSink) -> None:
+        if sink.partial is None:
+            Ticket.clear(sink.path)
+        elif sink.last_seconds is not None and not is_url(self.source):
+            Ticket(settings=self._settings(), frames=sink.frames, last_seconds=str(sink.last_seconds)).save(sink.path)

@@ -1,0 +1,149 @@
+"""A live stream with its sound, opened again where it is lost, for passing it on."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from rtstyle.errors import SourceError
+from rtstyle.frame import Frame, StreamInfo
+from rtstyle.sources.video import Damage, ReadOptions, VideoSource
+
+if TYPE_CHECKING:
+    from av.container.core import Chapter
+    from av.packet import Packet
+    from av.stream import Stream
+
+logger = logging.getLogger(__name__)
+
+PATIENCE = 30.0
+"""Seconds of tries until a lost stream counts as over."""
+RETRY_SECONDS = 1.0
+WAITING_PACKETS = 2000
+"""Packets of sound that may wait for their pictures; older ones are lost when pictures stay away."""
+
+
+class TappedTracks:
+    """Sound and subtitles of a stream that is being read already: their packets are handed in as they come."""
+
+    def __init__(self) -> None:
+        self.streams: list[Stream] = []
+        self.chapters: list[Chapter] = []
+        self.tags: dict[str, str] = {}
+        self.damaged = False
+        self._waiting: deque[tuple[Fraction, Packet[Any]]] = deque(maxlen=WAITING_PACKETS)
+
+    def put(self, packet: Packet[Any], offset: Fraction) -> None:
+        """Take in a packet whose times are ``offset`` seconds behind the relay's."""
+        if packet.pts is None or packet.size == 0:
+            return
+        moved = round(offset / Fraction(packet.time_base))
+        packet.pts += moved
+        packet.dts = packet.pts if packet.dts is None else packet.dts + moved
+        self._waiting.append((packet.pts * Fraction(packet.time_base), packet))
+
+    def packets(self, until: Fraction | None) -> Iterator[Packet[Any]]:
+        while self._waiting and (until is None or self._waiting[0][0] <= until):
+            yield self._waiting.popleft()[1]
+
+
+class RelaySource:
+    """Yields the frames of a live address, times continuous over interruptions; ``tracks`` is its sound.
+
+    Raises :class:`SourceError` on entry where it cannot be opened; a stream that is lost for longer than ``patience``
+    seconds ends, with ``damage`` saying so.
+    """
+
+    def __init__(
+        self,
+        name: str | os.PathLike[str],
+        options: ReadOptions | None = None,
+        *,
+        stop: threading.Event | None = None,
+        audio: bool = True,
+        patience: float = PATIENCE,
+    ) -> None:
+        self.name = str(name)
+        self.damage = Damage()
+        self.reconnects = 0
+        self._options = options or ReadOptions()
+        self._stop = stop or threading.Event()
+        self._audio = audio
+        self._patience = patience
+        self._offset = Fraction(0)
+        self.tracks = TappedTracks()
+
+    @property
+    def info(self) -> StreamInfo:
+        return replace(self._info, live=True, frames=None)
+
+    @property
+    def origin(self) -> Fraction:
+        """The first frame's time: an output counts from it."""
+        return self._info.start
+
+    @property
+    def notices(self) -> list[str]:
+        """What a user should know of how the stream was read."""
+        lost = [f"the stream was lost and came back {self.reconnects} times"] if self.reconnects else []
+        return [*self._source.notices, *lost]
+
+    def __enter__(self) -> Self:
+        self._source = self._connect()
+        self._info = self._source.info
+        self.tracks.streams, self.tracks.tags = self._source.side_streams, dict(self._info.tags)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._source.__exit__(None, None, None)
+
+    def __iter__(self) -> Iterator[Frame]:
+        last: Frame | None = None
+        count = 0
+        while not self._stop.is_set():
+            for frame in self._source:
+                pts = frame.pts + round(self._offset / frame.time_base)
+                if last is not None and pts <= last.pts:
+                    continue
+                last = replace(frame, pts=pts, index=count, captured_at=time.monotonic())
+                count += 1
+                yield last
+            self.damage.packets += self._source.damage.packets
+            if self._stop.is_set() or not self._reconnect(last):
+                return
+
+    def _connect(self) -> VideoSource:
+        source = VideoSource(self.name, self._options, tap=self._tap if self._audio else None)
+        return source.__enter__()
+
+    def _tap(self, packet: Packet[Any]) -> None:
+        self.tracks.put(packet, self._offset)
+
+    def _reconnect(self, last: Frame | None) -> bool:
+        """Try to open it again; the time it was away stays away. False where it stays lost."""
+        lost_at = time.monotonic()
+        logger.warning("%s is lost; trying again for %g s", self.name, self._patience)
+        while not self._stop.wait(RETRY_SECONDS):
+            try:
+                source = self._connect()
+            except SourceError as error:
+                if time.monotonic() - lost_at > self._patience:
+                    self.damage.truncated = f"the stream was lost: {error}"
+                    return False
+                continue
+            self._source.__exit__(None, None, None)
+            self._source = source
+            self.reconnects += 1
+            if last is not None:
+                away = Fraction(round((time.monotonic() - lost_at) * 1000), 1000)
+                self._offset = last.pts_seconds + away - source.info.start
+            return True
+        return False

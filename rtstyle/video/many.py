@@ -1,0 +1,150 @@
+"""Many films in one go: past the bad ones, not again over those that are done."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rtstyle.errors import RTStyleError, SinkError, UsageError
+from rtstyle.sinks.encoders import CONTAINERS, VideoOptions, plan
+from rtstyle.sources.opening import is_url
+from rtstyle.sources.video import probe
+from rtstyle.stylizer import Stylizer
+from rtstyle.video.film import FilmOptions, paint_film
+from rtstyle.video.progress import Bar
+
+SUFFIXES = frozenset(
+    f".{name}"
+    for name in "3gp avi flv gif m2ts m4v mkv mov mp4 mpeg mpg mts mxf ts webm wmv".split()  # noqa: SIM905
+)
+"""What counts as a film in a folder."""
+
+
+@dataclass(kw_only=True)
+class Outcome:
+    """One line of the table at the end."""
+
+    source: str
+    output: Path
+    state: str
+    """``done``, ``already there``, ``damaged``, ``failed`` or ``interrupted``."""
+    detail: str = ""
+
+    @property
+    def good(self) -> bool:
+        """Whether the film is complete."""
+        return self.state in ("done", "already there")
+
+
+def is_many(sources: Sequence[str]) -> bool:
+    """Whether these inputs mean a folder of outputs."""
+    return len(sources) > 1 or (not is_url(sources[0]) and Path(sources[0]).is_dir())
+
+
+def find_films(sources: Sequence[str]) -> list[str]:
+    """The films among the inputs, folders searched (not their subfolders), in order of name.
+
+    Raises :class:`UsageError` for a missing input, a folder without films, or two films whose outputs would share a name.
+    """
+    films: list[str] = []
+    for source in sources:
+        path = Path(source)
+        if is_url(source) or path.is_file():
+            films.append(source)
+        elif path.is_dir():
+            films += [str(it) for it in sorted(path.iterdir()) if it.suffix.lower() in SUFFIXES and it.is_file() and _visible(it)]
+        else:
+            raise UsageError(f"there is no file {path}")
+    if not films:
+        raise UsageError(f"no films in {', '.join(sources)}; looked for {', '.join(sorted(SUFFIXES))}")
+    stems = [Path(film).stem for film in films]
+    for stem in stems:
+        if stems.count(stem) > 1:
+            raise UsageError(f"two inputs are named {stem}: their outputs would be one file")
+    return films
+
+
+def paint_films(
+    films: Sequence[str],
+    folder: Path,
+    stylizer: Stylizer,
+    options: FilmOptions,
+    *,
+    stop: threading.Event,
+    bar: Bar,
+) -> Iterator[Outcome]:
+    """Paint each film into ``folder`` (made where it is absent) under its own name; yields what became of each.
+
+    Raises :class:`UsageError` before any work where ``folder`` cannot be one or the encoder's options fit no output.
+    """
+    if folder.is_file() or not folder.parent.is_dir():
+        raise UsageError(f"several films go into a folder, and {folder} cannot be one")
+    outputs = [folder / f"{Path(film).stem}{_suffix(film, options.write)}" for film in films]
+    for film, output in zip(films, outputs, strict=True):
+        if not is_url(film) and output.exists() and output.samefile(film):
+            raise UsageError(f"the output {output} is the input; choose another folder")
+    folder.mkdir(exist_ok=True)
+    lengths = {film: _length(film) for film, output in zip(films, outputs, strict=True) if _is_due(output, options)}
+    bar.expect(sum(lengths.values()))
+    for film, output in zip(films, outputs, strict=True):
+        if stop.is_set():
+            return
+        if film not in lengths:
+            yield Outcome(source=film, output=output, state="already there")
+        else:
+            yield _paint_one(film, output, stylizer, options, stop, bar)
+
+
+def _paint_one(film: str, output: Path, stylizer: Stylizer, options: FilmOptions, stop: threading.Event, bar: Bar) -> Outcome:
+    # After an error the stop flag of the pipeline is set: each film gets one of its own, which follows ours.
+    own = _Linked(stop)
+    try:
+        report = paint_film(film, output, stylizer, options, stop=own, listener=bar)
+    except RTStyleError as error:
+        return Outcome(source=film, output=output, state="failed", detail=str(error))
+    if report.interrupted:
+        return Outcome(source=film, output=report.output, state="interrupted", detail=f"{report.frames} frames")
+    state = "damaged" if report.damage else "done"
+    return Outcome(source=film, output=output, state=state, detail=str(report.damage) or report.summary.partition(": ")[2])
+
+
+class _Linked(threading.Event):
+    """Set when it was set itself or the event that it follows was."""
+
+    def __init__(self, followed: threading.Event) -> None:
+        super().__init__()
+        self._followed = followed
+
+    def is_set(self) -> bool:
+        return super().is_set() or self._followed.is_set()
+
+
+def _is_due(output: Path, options: FilmOptions) -> bool:
+    return options.overwrite or not output.exists()
+
+
+def _suffix(film: str, write: VideoOptions) -> str:
+    """The input's container where it can be written, else mp4 or the first that holds the codec."""
+    own = Path(film).suffix.lower().lstrip(".")
+    for container in dict.fromkeys([own, "mp4", "mkv", "mov", "webm"]):
+        if container in CONTAINERS and container not in ("m3u8", "flv", "gif"):
+            try:
+                plan(write, container)
+            except UsageError:
+                continue
+            return f".{container}"
+    plan(write, "mp4")
+    raise SinkError(f"no container for {film}")
+
+
+def _length(film: str) -> int:
+    try:
+        return probe(film).frames or 0
+    except RTStyleError:
+        return 0
+
+
+def _visible(path: Path) -> bool:
+    return not path.name.startswith(".") and ".partial." not in path.name

@@ -1,0 +1,55 @@
+"""Stills spread over a film, to choose a style before a long run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+from rtstyle.config import target_size
+from rtstyle.errors import SourceError, UsageError
+from rtstyle.frame import Frame
+from rtstyle.pixels import Pixels, resize
+from rtstyle.sinks.images import write_still
+from rtstyle.sources.video import VideoSource
+from rtstyle.stylizer import Stylizer
+from rtstyle.video.compare import SideBySide
+from rtstyle.video.film import FilmOptions
+
+
+def paint_preview(source: str, folder: Path, count: int, stylizer: Stylizer, options: FilmOptions | None = None) -> list[Path]:
+    """Write ``count`` painted stills of ``source`` into ``folder``, evenly spread; only those frames are painted.
+
+    Raises :class:`UsageError` where ``folder`` is a file or cannot be made, :class:`SourceError` for an unreadable film.
+    """
+    options = options or FilmOptions()
+    if folder.suffix or folder.is_file() or not folder.parent.is_dir():
+        raise UsageError(f"the stills of --preview go into a folder, and {folder} cannot be one")
+    with VideoSource(source, options.read) as film:
+        info = film.info
+    seconds = Fraction(info.frames or 1) / (info.rate or 25)
+    folder.mkdir(exist_ok=True)
+    written: list[Path] = []
+    for number in range(count):
+        moment = info.start + seconds * (2 * number + 1) / (2 * count)
+        path = folder / f"{Path(source).stem}_{number + 1:02d}.png"
+        if path.exists() and not options.overwrite:
+            raise UsageError(f"{path} exists already; --overwrite replaces it")
+        write_still(_painted(_frame_at(source, moment, options), stylizer, options), path)
+        written.append(path)
+    return written
+
+
+def _frame_at(source: str, moment: Fraction, options: FilmOptions) -> Frame:
+    try:
+        with VideoSource(source, replace(options.read, start=max(Fraction(0), moment), end=None)) as film:
+            return next(iter(film))
+    except SourceError:  # a last frame that lasts long: nothing begins after this moment
+        with VideoSource(source, options.read) as film:
+            return next(iter(film))
+
+
+def _painted(frame: Frame, stylizer: Stylizer, options: FilmOptions) -> Pixels:
+    size = target_size(frame.size, wanted=options.size, scale=options.scale)
+    frame = frame.with_data(resize(frame.data, size)) if size else frame
+    return SideBySide(stylizer).paint_frames([frame])[0].data if options.compare else stylizer.paint_one(frame.data)

@@ -1,0 +1,205 @@
+"""Outputs: codecs, containers, pictures, GIF, comparisons and previews."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from clips import bars, numbered, read_film, small_stylizer, write_clip
+from PIL import Image
+
+from rtstyle.errors import UsageError
+from rtstyle.sinks.encoders import CODECS, VideoOptions, container_of, parse_bitrate, plan
+from rtstyle.stylizer import Stylizer
+from rtstyle.video.film import FilmOptions, paint_film
+from rtstyle.video.preview import paint_preview
+
+
+@pytest.fixture(scope="module")
+def untouched() -> Stylizer:
+    return small_stylizer()
+
+
+@pytest.mark.parametrize(
+    ("codec", "name", "decoder", "pixel_format"),
+    [
+        ("h264", "out.mp4", "h264", "yuv420p"),
+        ("hevc", "out.mp4", "hevc", "yuv420p"),
+        ("hevc", "out.mkv", "hevc", "yuv420p"),
+        ("av1", "out.mp4", "libdav1d", "yuv420p"),
+        ("vp9", "out.webm", "vp9", "yuv420p"),
+        ("prores", "out.mov", "prores", "yuv422p10le"),
+        ("ffv1", "out.mkv", "ffv1", "bgr0"),
+        ("h264", "out.ts", "h264", "yuv420p"),
+    ],
+)
+def test_every_codec(tmp_path: Path, untouched: Stylizer, codec: str, name: str, decoder: str, pixel_format: str) -> None:
+    source = write_clip(tmp_path / "in.mp4", [numbered(i, (64, 96)) for i in range(5)])
+    paint_film(str(source), tmp_path / name, untouched, FilmOptions(write=VideoOptions(codec=codec)))
+    film = read_film(tmp_path / name)
+    assert film.stream["codec"] == decoder
+    assert film.stream["pixel_format"] == pixel_format
+    assert len(film.times) == 5
+    if pixel_format != "bgr0":
+        assert (film.stream["matrix"], film.stream["range"]) == (1, 1)
+    before = read_film(source)
+    for old, new in zip(before.pictures, film.pictures, strict=True):
+        assert np.abs(old.astype(int) - new).mean() < 3
+
+
+def test_hevc_in_mp4_bears_the_tag_that_players_want(tmp_path: Path, untouched: Stylizer) -> None:
+    source = write_clip(tmp_path / "in.mp4", 3)
+    paint_film(str(source), tmp_path / "out.mp4", untouched, FilmOptions(write=VideoOptions(codec="hevc")))
+    assert read_film(tmp_path / "out.mp4").stream["tag"] == "hvc1"
+
+
+def test_ten_bits(tmp_path: Path, untouched: Stylizer) -> None:
+    source = write_clip(tmp_path / "in.mp4", [bars((64, 256))] * 2)
+    for codec in ("h264", "hevc"):
+        options = FilmOptions(write=VideoOptions(codec=codec, pixel_format="yuv420p10le"), overwrite=True)
+        paint_film(str(source), tmp_path / "out.mp4", untouched, options)
+        assert read_film(tmp_path / "out.mp4").stream["pixel_format"] == "yuv420p10le"
+
+
+def test_mp4_has_its_index_first(tmp_path: Path, untouched: Stylizer) -> None:
+    source = write_clip(tmp_path / "in.mkv", 12)
+    paint_film(str(source), tmp_path / "out.mp4", untouched)
+    data = (tmp_path / "out.mp4").read_bytes()
+    assert 0 < data.index(b"moov") < data.index(b"mdat")
+
+
+def test_quality_and_bitrate_change_the_size(tmp_path: Path, untouched: Stylizer) -> None:
+    noise = [np.random.default_rng(i).integers(0, 256, (96, 128, 3), dtype=np.uint8) for i in range(10)]
+    source = write_clip(tmp_path / "in.mkv", noise, codec="ffv1", pixel_format="bgr0")
+    sizes = []
+    for number, write in enumerate([VideoOptions(crf=10), VideoOptions(crf=40), VideoOptions(bitrate=100_000)]):
+        paint_film(str(source), tmp_path / f"{number}.mp4", untouched, FilmOptions(write=write))
+        sizes.append((tmp_path / f"{number}.mp4").stat().st_size)
+    assert sizes[0] > 2 * sizes[1]
+    assert sizes[0] > 2 * sizes[2]
+
+
+@pytest.mark.parametrize(
+    ("container", "options", "words"),
+    [
+        ("webm", VideoOptions(codec="h264"), "av1, vp9"),
+        ("mp4", VideoOptions(codec="ffv1"), ".mkv"),
+        ("mp4", VideoOptions(codec="h265"), "hevc"),
+        ("mp4", VideoOptions(crf=60), "0..51"),
+        ("mp4", VideoOptions(crf=18, bitrate=1_000_000), "not both"),
+        ("mp4", VideoOptions(preset="turbo"), "veryfast"),
+        ("mp4", VideoOptions(pixel_format="rgb565"), "yuv420p"),
+        ("mov", VideoOptions(codec="prores", crf=3), "preset"),
+        ("mp4", VideoOptions(hwaccel="amf"), "nvenc"),
+        ("mov", VideoOptions(codec="prores", hwaccel="nvenc"), "videotoolbox"),
+        ("mp4", VideoOptions(bitrate=10), "4M"),
+    ],
+)
+def test_impossible_choices_name_the_possible_ones(container: str, options: VideoOptions, words: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        plan(options, container)
+    assert words in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_every_codec_goes_into_each_of_its_containers() -> None:
+    for name, codec in CODECS.items():
+        for container in codec.containers:
+            assert plan(VideoOptions(codec=name), container).encoder == codec.encoder
+
+
+def test_names_and_numbers() -> None:
+    assert container_of(Path("a.MP4")) == "mp4"
+    assert [parse_bitrate(text) for text in ("4M", "800k", "1.5m", "64000")] == [4_000_000, 800_000, 1_500_000, 64_000]
+    for text in ("fast", "M", ""):
+        with pytest.raises(UsageError):
+            parse_bitrate(text)
+
+
+def test_gif(tmp_path: Path, untouched: Stylizer) -> None:
+    source = write_clip(tmp_path / "in.mp4", 10, audio=["aac"], rate=10, time_base=Fraction(1, 10))
+    report = paint_film(str(source), tmp_path / "out.gif", untouched)
+    film, before = read_film(tmp_path / "out.gif"), read_film(source)
+    assert film.times == [Fraction(i, 10) for i in range(10)]
+    for old, new in zip(before.pictures, film.pictures, strict=True):
+        assert np.abs(old.astype(int) - new).mean() < 4
+    assert any("sound" in notice for notice in report.notices)
+
+
+@pytest.mark.parametrize("output", ["frames", "frames/", "frames/shot_%03d.jpg"])
+def test_pictures(tmp_path: Path, untouched: Stylizer, output: str) -> None:
+    source = write_clip(tmp_path / "in.mkv", 5, codec="ffv1", pixel_format="bgr0")
+    if output == "frames":
+        (tmp_path / "frames").mkdir()
+    paint_film(str(source), f"{tmp_path}/{output}", untouched)
+    made = sorted(it.name for it in (tmp_path / "frames").iterdir())
+    pattern = "shot_{:03d}.jpg" if "shot" in output else "frame_{:05d}.png"
+    assert made == [pattern.format(i) for i in range(1, 6)]
+    last = np.asarray(Image.open(tmp_path / "frames" / made[-1]))
+    assert np.abs(last.astype(int) - numbered(4)).max() <= (0 if made[0].endswith("png") else 12)
+    with pytest.raises(UsageError, match="--overwrite"):
+        paint_film(str(source), f"{tmp_path}/{output}", untouched)
+
+
+def test_pictures_are_a_source_too(tmp_path: Path, untouched: Stylizer) -> None:
+    for index in range(4):
+        Image.fromarray(numbered(index)).save(tmp_path / f"in_{index:03d}.png")
+    paint_film(f"{tmp_path}/in_%03d.png", tmp_path / "out.mkv", untouched, FilmOptions(write=VideoOptions(codec="ffv1")))
+    film = read_film(tmp_path / "out.mkv")
+    assert len(film.pictures) == 4
+    assert np.array_equal(film.pictures[3], numbered(3))
+
+
+def test_size_and_scale(tmp_path: Path, untouched: Stylizer) -> None:
+    source = write_clip(tmp_path / "in.mp4", 3)
+    for options, size in ((FilmOptions(size="96x72"), (72, 96)), (FilmOptions(scale=0.5), (24, 32))):
+        paint_film(str(source), tmp_path / "out.mp4", untouched, FilmOptions(**{**vars(options), "overwrite": True}))
+        assert read_film(tmp_path / "out.mp4").stream["size"] == size
+
+
+def test_compare_shows_before_and_after(tmp_path: Path) -> None:
+    source = write_clip(tmp_path / "in.mkv", 4, codec="ffv1", pixel_format="bgr0")
+    painter = small_stylizer("noise")
+    options = FilmOptions(compare=True, write=VideoOptions(codec="ffv1"), batch=3)
+    paint_film(str(source), tmp_path / "out.mkv", painter, options)
+    picture = read_film(tmp_path / "out.mkv").pictures[2]
+    assert picture.shape == (48, 128, 3)
+    assert np.array_equal(picture[:, :64], numbered(2))
+    assert np.array_equal(picture[:, 64:], painter.paint_one(numbered(2)))
+
+
+def test_the_film_is_what_the_stylizer_paints(tmp_path: Path) -> None:
+    source = write_clip(tmp_path / "in.mkv", 5, codec="ffv1", pixel_format="bgr0")
+    painter = small_stylizer("noise")
+    paint_film(str(source), tmp_path / "out.mkv", painter, FilmOptions(write=VideoOptions(codec="ffv1"), batch=2))
+    for index, picture in enumerate(read_film(tmp_path / "out.mkv").pictures):
+        assert np.array_equal(picture, painter.paint_one(numbered(index)))
+
+
+def test_preview_paints_only_stills(tmp_path: Path) -> None:
+    source = write_clip(tmp_path / "in.mp4", 20)
+    painted: list[int] = []
+    painter = small_stylizer()
+    paint = painter.paint
+
+    def counted(frames: np.ndarray, look: object = None) -> np.ndarray:
+        painted.append(len(frames))
+        return paint(frames)
+
+    painter.paint = counted  # type: ignore[method-assign]
+    stills = paint_preview(str(source), tmp_path / "stills", 4, painter)
+    assert [still.name for still in stills] == [f"in_{i:02d}.png" for i in range(1, 5)]
+    assert sum(painted) == 4
+    levels = [int(np.asarray(Image.open(still))[40, 40, 0]) for still in stills]
+    assert levels == sorted(levels)
+    assert levels[3] - levels[0] > 80
+
+
+def test_a_film_keeps_no_container_open(tmp_path: Path, untouched: Stylizer) -> None:
+    source = write_clip(tmp_path / "in.mp4", 3)
+    paint_film(str(source), tmp_path / "out.mp4", untouched)
+    with av.open(str(tmp_path / "out.mp4")) as film:
+        assert film.streams.video[0].frames == 3
