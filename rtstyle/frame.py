@@ -29,6 +29,10 @@ class Frame:
     """uint8 (H, W) opacity of a still that has one; it passes through unpainted."""
     captured_at: float | None = None
     """``time.monotonic()`` seconds of capture, for live sources; latency is measured from it."""
+    original: Pixels | None = None
+    """The picture before it was painted, kept by live sessions for the before|after split."""
+    notice: str = ""
+    """What is wrong with a live stream at the moment (its camera is gone, say), for whoever shows the picture."""
     scene_cut: bool = False
     """The first frame of a new scene: nothing may be carried over from earlier frames."""
 

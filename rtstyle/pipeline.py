@@ -19,16 +19,16 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
 
 from rtstyle.channel import Channel, Closed
 from rtstyle.config import RunConfig
-from rtstyle.errors import RTStyleError, SinkError
 from rtstyle.frame import Frame, StreamInfo
 from rtstyle.freshness import Freshness
+from rtstyle.outputs import Guard, Output
 from rtstyle.pixels import resize
 from rtstyle.sinks.base import Sink, WindowLike
 from rtstyle.sources.base import Source
@@ -43,6 +43,8 @@ ProgressListener = Callable[[int, StreamInfo], None]
 JOIN_SECONDS = 4.0
 LIVE_JOIN_SECONDS = 0.6
 """A camera or a connection may hang in a call that nothing can interrupt; a live run does not wait for it to end."""
+DRAIN_SECONDS = 2.0
+"""How long outputs of a live run may take for what waits in their channels when the source has ended."""
 POLL_SECONDS = 0.02
 
 
@@ -79,26 +81,19 @@ def run(
     """Paint everything ``source`` yields into every sink; both must have been entered (``with``).
 
     ``stop`` ends the run after the frames in flight: what was painted is written. ``painter`` paints in the stylizer's
-    place. Raises the first error of any stage. In a live run an output that is still stuck when all is over is left to
-    its thread and named in ``failed_sinks``: it must not be touched again.
+    place. Raises the first error of any stage. In a live run an output that still hangs when all is over is left to its
+    thread and named in ``recorder.stuck``: it must not be touched again.
     """
+    config = config or RunConfig()
     return _Run(
         source,
         painter or _Plain(stylizer),
         sinks,
-        config or RunConfig(),
+        replace(config, batch=config.batch or stylizer.engine.preferred_batch),
         stop or threading.Event(),
         progress,
         recorder or StatsRecorder(),
     ).execute()
-
-
-@dataclass
-class _Output:
-    sink: Sink
-    channel: Channel[Frame]
-    opened: bool = False
-    failed: bool = False
 
 
 @dataclass
@@ -113,15 +108,17 @@ class _Run:
     errors: list[BaseException] = field(default_factory=list)
     held: list[Frame] = field(default_factory=list)
     """A frame of another size that ended a batch and begins the next."""
+    painted_at: float | None = None
+    """When the painter was done with everything."""
 
     def execute(self) -> RunStats:
         info = self.source.info
         self.live = info.live
         self.info = info.with_size(self.config.size) if self.config.size else info
-        self.batch = 1 if self.live else self.config.batch
+        self.batch = 1 if self.live else self.config.batch or 1
         self.freshness = Freshness(info.rate) if self.live else None
         self.decoded: Channel[Frame] = Channel(1 if self.live else max(self.config.queue, self.batch), newest=self.live)
-        self.outputs = [_Output(sink, Channel(self._room(sink), newest=self.live)) for sink in self.sinks]
+        self.outputs = [Output(sink, self._room(sink), live=self.live) for sink in self.sinks]
         # A connection may take its time: live, each output is opened by its own thread, so that none delays the window.
         for output in self.outputs:
             if output.sink.main_thread or not self.live:
@@ -172,22 +169,25 @@ class _Run:
         windows = [output for output in self.outputs if output.sink.main_thread]
         while any(thread.is_alive() for thread in threads) or any(not window.failed for window in windows):
             if self.stop.is_set():
-                self.decoded.close()  # a reader that hangs in its device must not keep the painter waiting
+                # Neither a reader that hangs in its device nor pictures yet to be painted may keep the run from ending.
+                self.decoded.abort()
                 if self.live or self.errors:
                     return
+            if self.live and self.painted_at and time.monotonic() > self.painted_at + DRAIN_SECONDS:
+                return
             windows = [window for window in windows if self._serve(window)]
             if not windows:
                 for thread in threads:
                     thread.join(POLL_SECONDS)
 
-    def _serve(self, window: _Output) -> bool:
+    def _serve(self, window: Output) -> bool:
         """Show the next frame, or let the window answer its keys; whether there may be more."""
         try:
             frame = window.channel.get(timeout=POLL_SECONDS)
         except Closed:
             return False
         except TimeoutError:
-            with _Guard(self, window):
+            with self._guarding(window):
                 if isinstance(window.sink, WindowLike):
                     window.sink.idle()
             return not window.failed
@@ -201,9 +201,7 @@ class _Run:
         for thread in threads:
             if thread.is_alive():
                 logger.warning("'%s' did not end in time and was left behind", thread.name)
-                name = thread.name.removeprefix("write ")
-                if name != thread.name:
-                    self.recorder.failed_sinks[name] = "still busy when the run ended"
+                self.recorder.stuck.add(thread.name)
 
     def _read(self) -> None:
         frames = iter(self.source)
@@ -234,18 +232,11 @@ class _Run:
                     self.freshness.painted(time.monotonic() - begun)
                 for done in painted:
                     for output in self.outputs:
-                        self._hand_over(done, output)
+                        output.put(done)
         finally:
+            self.painted_at = time.monotonic()
             for output in self.outputs:
                 output.channel.close()
-
-    def _hand_over(self, frame: Frame, output: _Output) -> None:
-        try:
-            if not output.failed:
-                output.channel.put(frame)
-        except Closed:
-            if not output.failed:  # the whole run was ended, not this one output
-                raise
 
     def _next_batch(self) -> list[Frame]:
         """Up to ``batch`` frames of one size; fewer at the end or before a change of size."""
@@ -265,12 +256,12 @@ class _Run:
             batch.append(frame)
         return batch
 
-    def _open(self, output: _Output) -> None:
-        with _Guard(self, output):
+    def _open(self, output: Output) -> None:
+        with self._guarding(output):
             output.sink.open(self.info)
             output.opened = True
 
-    def _write(self, output: _Output) -> None:
+    def _write(self, output: Output) -> None:
         if not output.opened:
             self._open(output)
         while not output.failed:
@@ -280,8 +271,8 @@ class _Run:
                 return
             self._deliver(frame, output)
 
-    def _deliver(self, frame: Frame, output: _Output) -> None:
-        with _Guard(self, output), self.recorder.stage(f"write {output.sink.name}"):
+    def _deliver(self, frame: Frame, output: Output) -> None:
+        with self._guarding(output), self.recorder.stage(f"write {output.sink.name}"):
             output.sink.write(frame)
         if output.failed:
             return
@@ -290,29 +281,5 @@ class _Run:
             if self.progress:
                 self.progress(self.recorder.frames, self.info)
 
-
-@dataclass
-class _Guard:
-    """Decides what a sink's error means: the end of the run, or, live and with others left, only of the sink."""
-
-    run: _Run
-    output: _Output
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> bool:
-        if error is None:
-            return False
-        self.output.failed = True
-        name = self.output.sink.name
-        others = [output for output in self.run.outputs if not output.failed]
-        if not (self.run.live and others and isinstance(error, Exception)):
-            self.run._fail(error)
-            return True
-        self.output.channel.abort()
-        if not isinstance(error, RTStyleError | OSError):
-            error = SinkError(f"{type(error).__name__}: {error}")
-        logger.warning("%s failed and was dropped: %s", name, error)
-        self.run.recorder.failed_sinks[name] = str(error)
-        return True
+    def _guarding(self, output: Output) -> Guard:
+        return Guard(output, self.outputs, self._fail, self.recorder, live=self.live)

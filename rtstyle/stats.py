@@ -55,6 +55,8 @@ class StatsRecorder:
         self._shown: deque[float] = deque(maxlen=RATE_WINDOW)
         self.frames = 0
         self.failed_sinks: dict[str, str] = {}
+        self.stuck: set[str] = set()
+        """Stages whose thread did not end with the run."""
 
     @contextmanager
     def stage(self, name: str) -> Generator[None]:
@@ -91,6 +93,10 @@ class StatsRecorder:
         with self._lock:
             recent = [at for at in self._shown if at >= now - RATE_SECONDS]
         return (len(recent) - 1) / max(1e-9, recent[-1] - recent[0]) if len(recent) > 1 else None
+
+    def is_stuck(self, sink: str) -> bool:
+        """Whether the thread that writes to ``sink`` hangs in it still."""
+        return f"write {sink}" in self.stuck
 
     def finish(self, *, dropped: int = 0) -> RunStats:
         """Freeze the figures."""

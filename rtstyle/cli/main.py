@@ -16,6 +16,7 @@ from rtstyle.cli.optimize import optimize
 from rtstyle.cli.styles import styles
 from rtstyle.cli.train import train
 from rtstyle.cli.video import video
+from rtstyle.cli.webcam import webcam
 from rtstyle.errors import RTStyleError
 
 app = typer.Typer(
@@ -35,6 +36,7 @@ app.command()(optimize)
 app.command()(styles)
 app.command()(train)
 app.command()(video)
+app.command()(webcam)
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,0 +1,131 @@
+"""Recordings that are started and stopped while a live session runs."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from rtstyle.errors import RTStyleError
+from rtstyle.frame import Frame, StreamInfo
+from rtstyle.sinks.encoders import VideoOptions
+from rtstyle.sinks.video import VideoSink
+from rtstyle.sources.livetime import LIVE_TIME_BASE, LiveTime
+
+logger = logging.getLogger(__name__)
+
+LIVE_OPTIONS = VideoOptions(preset="superfast")
+"""Encoding shares the machine with painting."""
+
+
+def dated_name(folder: Path, suffix: str) -> Path:
+    """``rtstyle-20260131-120000.mp4`` in ``folder``, with a number behind it where that exists."""
+    stem = f"rtstyle-{datetime.now():%Y%m%d-%H%M%S}"
+    path = folder / f"{stem}{suffix}"
+    count = 2
+    while path.exists():
+        path = folder / f"{stem}-{count}{suffix}"
+        count += 1
+    return path
+
+
+@dataclass
+class _Film:
+    """A recording that runs."""
+
+    sink: VideoSink
+    begun: float
+    clock: LiveTime = field(default_factory=LiveTime)
+
+
+class RecordingSink:
+    """Writes an mp4 while ``wanted()`` says so; each start is a new file, its times are those of capture.
+
+    The first recording goes to ``first`` where that is given and an error in it is raised; recordings begun by a key that
+    fail are reported through ``say`` and end, nothing more. ``saved`` holds the finished files.
+    """
+
+    name = "recording"
+    main_thread = False
+    live_queue = 8
+
+    def __init__(
+        self,
+        folder: Path,
+        wanted: Callable[[], bool],
+        *,
+        first: Path | None = None,
+        overwrite: bool = False,
+        say: Callable[[str], None] = logger.info,
+        failed: Callable[[], None] = lambda: None,
+        options: VideoOptions = LIVE_OPTIONS,
+    ) -> None:
+        """``failed`` is called when a recording that a key began could not go on. Raises as :class:`VideoSink` for ``first``."""
+        self._folder = folder
+        self._wanted = wanted
+        self._say = say
+        self._failed = failed
+        self._options = options
+        self._first = VideoSink(first, options, overwrite=overwrite) if first else None
+        self._film: _Film | None = None
+        self._info: StreamInfo | None = None
+        self.saved: list[Path] = []
+
+    @property
+    def seconds(self) -> float | None:
+        """How long the running recording is; None without one."""
+        film = self._film
+        return time.monotonic() - film.begun if film else None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._end(error)
+
+    def open(self, info: StreamInfo) -> None:
+        self._info = replace(info, time_base=LIVE_TIME_BASE)
+
+    def write(self, frame: Frame) -> None:
+        if not self._wanted():
+            self._end()
+            return
+        asked_for = self._first is not None or bool(self._film and self._film.sink is self._asked)
+        try:
+            film = self._film or self._begin()
+            film.sink.write(film.clock.stamped(frame, time.monotonic() if frame.captured_at is None else frame.captured_at))
+        except (RTStyleError, OSError) as error:
+            self._end(error)
+            if asked_for:
+                raise
+            self._failed()
+            self._say(f"recording failed: {error}")
+
+    _asked: VideoSink | None = None
+    """The recording that was asked for by name."""
+
+    def _begin(self) -> _Film:
+        assert self._info is not None
+        if self._first is not None:
+            self._asked, self._first = self._first, None
+            sink = self._asked
+        else:
+            sink = VideoSink(dated_name(self._folder, ".mp4"), self._options)
+        sink.__enter__()
+        self._film = _Film(sink, time.monotonic())
+        sink.open(self._info)
+        return self._film
+
+    def _end(self, error: BaseException | None = None) -> None:
+        film, self._film = self._film, None
+        if film is None:
+            return
+        film.sink.__exit__(type(error) if error else None, error, None)
+        if error is None and film.sink.frames:
+            self.saved.append(film.sink.path)
+            self._say(f"saved {film.sink.path.name}")
