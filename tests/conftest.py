@@ -112,7 +112,7 @@ def page(loss_weights: Path) -> Iterator[PageServer]:
     from rtstyle.webui.settings import Limits, PageConfig
 
     limits = Limits(still_bytes=2_000_000, still_pixels=2_000_000, clip_bytes=5_000_000, clip_seconds=6.0, cameras=2)
-    with PageServer(PageConfig(port=0, device="cpu", loss_weights=loss_weights, limits=limits)) as server:
+    with PageServer(PageConfig(port=0, device="cpu", engine="eager", loss_weights=loss_weights, limits=limits)) as server:
         yield server
 
 

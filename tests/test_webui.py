@@ -31,7 +31,11 @@ def client(page: PageServer, tmp_path_factory: pytest.TempPathFactory) -> Client
 
 
 def visitor(page: PageServer, downloads: Path) -> Client:
-    return Client(page.url, verbose=False, download_files=str(downloads))
+    return Client(page.url, verbose=False, download_files=str(downloads), httpx_kwargs={"timeout": 60})
+
+
+def get(url: str, **options: Any) -> httpx.Response:
+    return httpx.get(url, timeout=60, **options)
 
 
 def picture(seed: int, height: int = 60, width: int = 80) -> Pixels:
@@ -54,14 +58,14 @@ def paint(client: Client, path: Path, **look: Any) -> Pixels:
 
 
 def test_health_is_served_and_nothing_of_the_framework_is_advertised(page: PageServer) -> None:
-    answer = httpx.get(f"{page.url}health").json()
+    answer = get(f"{page.url}health").json()
     assert answer["status"] == "ok"
     assert answer["styles"] == len(page.studio.bank.names)
-    assert httpx.get(f"{page.url}docs").status_code == 404
+    assert get(f"{page.url}docs").status_code == 404
 
 
 def test_the_page_asks_no_other_host_for_anything(page: PageServer) -> None:
-    html = httpx.get(page.url).text
+    html = get(page.url).text
     assert "rtstyle" in html
     assert not re.findall(r"<(?:script|link)[^>]+(?:src|href)=\"(?:https?:)?//", html)
 
@@ -204,7 +208,7 @@ def test_a_visitors_file_name_never_becomes_the_name_of_a_result(client: Client,
 def test_files_outside_the_run_folder_are_not_served(page: PageServer, tmp_path: Path) -> None:
     secret = tmp_path / "secret.txt"
     secret.write_text("hidden")
-    assert httpx.get(f"{page.url}gradio_api/file={secret}").status_code == 403
+    assert get(f"{page.url}gradio_api/file={secret}").status_code == 403
 
 
 def test_own_styles_are_bounded_and_unknown_to_others(page: PageServer) -> None:
@@ -217,12 +221,12 @@ def test_auth_is_asked_for_everywhere_but_at_the_health_check(tmp_path: Path) ->
         folder = server.studio.folder.root
         assert folder.is_dir()
         for path in ("", "config", "gradio_api/info", "live/offer"):
-            answer = httpx.get(server.url + path)
+            answer = get(server.url + path)
             assert answer.status_code == 401, path
             assert "Basic" in answer.headers["www-authenticate"]
-        assert httpx.get(server.url, auth=("anna", "wrong")).status_code == 401
-        assert httpx.get(server.url, auth=("anna", "sesame")).status_code == 200
-        assert httpx.get(f"{server.url}health").status_code == 200
+        assert get(server.url, auth=("anna", "wrong")).status_code == 401
+        assert get(server.url, auth=("anna", "sesame")).status_code == 200
+        assert get(f"{server.url}health").status_code == 200
         with pytest.raises(UsageError, match="cannot serve on"):
             PageServer(PageConfig(port=int(server.url.rstrip("/").rpartition(":")[2])))
     assert not folder.exists()

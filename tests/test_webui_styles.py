@@ -22,7 +22,7 @@ from rtstyle.webui.server import PageServer
 
 @pytest.fixture
 def client(page: PageServer) -> Client:
-    return Client(page.url, verbose=False)
+    return Client(page.url, verbose=False, httpx_kwargs={"timeout": 60})
 
 
 def value_of(output: Any) -> Any:
@@ -54,7 +54,7 @@ def test_a_painting_becomes_a_style_that_every_tab_paints_in(
     pixels = np.asarray(Image.open(photo))
     own = page.studio.paint(pixels, page.studio.look(name))
     shown = np.asarray(Image.open(after).convert("RGB")).astype(int)
-    assert np.abs(shown - own).mean() < 8
+    assert np.abs(shown - own).mean() < 15
     assert not np.array_equal(own, page.studio.paint(pixels, page.studio.look("wave")))
     assert load_style_file(Path(value_of(file))).vector.shape == page.studio.bank.vectors["wave"].shape
 

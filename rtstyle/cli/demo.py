@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rtstyle.cli.shared import DeviceOption, Tier, TierOption, WeightsOption
+from rtstyle.cli.shared import DeviceOption, EngineName, EngineOption, Tier, TierOption, WeightsOption
 
 
 def demo(
@@ -23,6 +23,7 @@ def demo(
     ] = None,
     tier: TierOption = Tier.auto,
     device: DeviceOption = "auto",
+    engine: EngineOption = EngineName.auto,
     weights: WeightsOption = None,
 ) -> None:
     """Serve a page in the browser: photos, clips, the camera live, and new styles."""
@@ -37,6 +38,7 @@ def demo(
         auth=parse_auth(auth),
         tier=tier.value,
         device=device,
+        engine=engine.value,
         weights=weights,
         photos=photos,
         loss_weights=loss_weights,

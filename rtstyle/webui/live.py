@@ -105,7 +105,7 @@ class LiveRoutes:
             look = self.studio.look_from(dict(json.loads(request.query_params.get("look", "{}"))))
             body = await _body(request, MAX_FRAME_BYTES)
             begun = time.perf_counter()
-            painted = await run_in_threadpool(lambda: _encode(self.studio.paint(_decode(body), look)))
+            painted = await run_in_threadpool(lambda: _encode(self.studio.paint_live(_decode(body), look)))
         except VisitorError as error:
             return _refusal(str(error), 503)
         except (RTStyleError, ValueError, TypeError, OSError, SyntaxError):

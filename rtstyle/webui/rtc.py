@@ -81,7 +81,7 @@ class PaintedTrack(MediaStreamTrack):
         if max(pixels.shape[:2]) > LARGEST_SIDE:
             short = round(min(pixels.shape[:2]) * LARGEST_SIDE / max(pixels.shape[:2]))
             pixels = resize(pixels, scaled_size(pixels.shape[:2], short, 2))
-        painted = VideoFrame.from_ndarray(self._studio.paint(pixels, self.look), format="rgb24")
+        painted = VideoFrame.from_ndarray(self._studio.paint_live(pixels, self.look), format="rgb24")
         painted.pts, painted.time_base = frame.pts, frame.time_base
         return painted
 

@@ -53,6 +53,7 @@ class PageConfig:
     """User and password that every request needs."""
     tier: str = "auto"
     device: str = "auto"
+    engine: str = "auto"
     weights: Path | None = None
     photos: Path | None = None
     """Photos that new styles are fitted on; the examples where it is None."""

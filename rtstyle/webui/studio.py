@@ -9,6 +9,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from PIL import Image
 from torch import Tensor
 
 from rtstyle.devices import resolve_device, resolve_tier
-from rtstyle.engines import Engine
+from rtstyle.engines import Engine, Work, open_engine
 from rtstyle.pixels import Pixels, resize, scaled_size
 from rtstyle.sources.images import read_still
 from rtstyle.styles import StyleBank, StyleFile, StyleMix
@@ -46,11 +47,11 @@ class StyleCard:
 
 
 class TakingTurns:
-    """An engine whose calls wait for each other: one forward pass at a time, so that memory has a bound."""
+    """An engine that waits for ``turn`` at every call: one forward pass at a time, so that memory has a bound."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, turn: threading.Lock) -> None:
         self.engine = engine
-        self._turn = threading.Lock()
+        self._turn = turn
 
     @property
     def name(self) -> str:
@@ -77,14 +78,27 @@ class Studio:
         first = StyleMix.parse("none")
         self.tier = resolve_tier(config.tier, first, self.device, config.weights)
         self.bank = StyleBank.load(tier=self.tier, folder=config.weights)
-        stylizer = Stylizer(self.bank, Look(mix=first), device=self.device)
-        self.engine = TakingTurns(stylizer.engine)
-        self.stylizer = Stylizer(self.bank, Look(mix=first), engine=self.engine)
+        self._turn = threading.Lock()
+        self.engine = self._open_engine("still")
+        self.stylizer = Stylizer(self.bank, Look(mix=first), engine=self.engine, device=self.device)
         self.sample, _ = read_still(SAMPLE)
         self.cards = {name: self._card(name) for name in self.bank.names}
         self._own: OrderedDict[str, StyleCard] = OrderedDict()
         self._lock = threading.Lock()
         self.folder = RunFolder(self.limits)
+
+    @cached_property
+    def film_engine(self) -> TakingTurns:
+        """What clips are painted with; opened with the first of them, which may take a measurement."""
+        return self._open_engine("film")
+
+    @cached_property
+    def live_engine(self) -> TakingTurns:
+        """What cameras are painted with."""
+        return self._open_engine("live")
+
+    def _open_engine(self, work: Work) -> TakingTurns:
+        return TakingTurns(open_engine(self.config.engine, self.bank.network, self.device, work=work), self._turn)
 
     @property
     def first(self) -> str:
@@ -125,8 +139,12 @@ class Studio:
         return self.look(**{"style": self.first, **{key: table[key] for key in known if key in table}})
 
     def painter(self, look: Look) -> Stylizer:
-        """A Stylizer of one visitor's own, on the shared engine."""
-        return Stylizer(self.bank, look, engine=self.engine)
+        """A Stylizer for one visitor's clip, on the shared engine."""
+        return Stylizer(self.bank, look, engine=self.film_engine, device=self.device)
+
+    def paint_live(self, picture: Pixels, look: Look) -> Pixels:
+        """Paint one uint8 (H, W, 3) picture of a camera."""
+        return Stylizer(self.bank, look, engine=self.live_engine, device=self.device).paint_one(picture)
 
     def paint(self, picture: Pixels, look: Look) -> Pixels:
         """Paint one uint8 (H, W, 3) picture."""
