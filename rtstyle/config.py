@@ -15,8 +15,8 @@ TIERS = ("live", "studio")
 class RunConfig:
     """How a pipeline runs."""
 
-    batch: int = 1
-    """Frames painted at once; live sources always paint one."""
+    batch: int | None = None
+    """Frames painted at once; None leaves it to the engine. Live sources always paint one."""
     size: Size | None = None
     """(height, width) to bring frames to before painting; None keeps them."""
     queue: int = 8
@@ -25,7 +25,7 @@ class RunConfig:
     """Stop after this many frames."""
 
     def __post_init__(self) -> None:
-        if self.batch < 1:
+        if self.batch is not None and self.batch < 1:
             raise UsageError(f"batch is {self.batch}; it must be at least 1")
         if self.queue < 1:
             raise UsageError(f"queue is {self.queue}; it must be at least 1")
@@ -69,3 +69,16 @@ def parse_rate(text: str) -> Fraction:
     if not 0 < rate <= 1000:
         raise UsageError(f"rate {text} is outside 0..1000 frames per second")
     return rate
+
+
+def parse_time(text: str | None) -> Fraction | None:
+    """``"75.5"``, ``"1:15.5"`` or ``"0:01:15.5"`` -> seconds; None stays None."""
+    if text is None:
+        return None
+    seconds = Fraction(0)
+    try:
+        for part in text.split(":"):
+            seconds = 60 * seconds + Fraction(part)
+    except (ValueError, ZeroDivisionError):
+        raise UsageError(f"time '{text}' is neither seconds nor HOURS:MINUTES:SECONDS, for example 75.5 or 1:15.5") from None
+    return seconds

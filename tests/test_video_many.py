@@ -78,9 +78,6 @@ def test_the_bar_counts_all_frames(films: Path, tmp_path: Path) -> None:
     with Bar(hidden=True) as bar:
         expected: list[int] = []
         bar.expect = expected.append  # type: ignore[method-assign]
-        list(
-            paint_films(
-                find_films([str(films)]), tmp_path / "out", small_stylizer(), FilmOptions(), stop=threading.Event(), bar=bar
-            )
-        )
+        found = find_films([str(films)])
+        list(paint_films(found, tmp_path / "out", small_stylizer(), FilmOptions(), stop=threading.Event(), bar=bar))
     assert expected[0] == 18

@@ -106,10 +106,13 @@ class TrackCopier:
         self._output.mux_one(packet)
 
     def _is_warm_up(self, packet: Packet[Any], moved: int) -> bool:
-        """Sound before zero is there to start its decoder, not to be heard. Edit lists hide it, and so does Opus itself;
-        elsewhere it would delay the whole film by its length."""
-        hidden = self._container in EDIT_LISTS or packet.stream.codec_context.name in ("opus", "libopus")
-        return packet.stream.type == "audio" and packet.pts is not None and packet.pts + moved < 0 and not hidden
+        """Sound before zero is there to start its decoder, not to be heard. An edit list hides it, and other containers
+        have their own way for sound that brings the number of these samples along; sound out of an mp4 brings it only
+        with Opus, and would delay the whole film by its length."""
+        if packet.stream.type != "audio" or packet.pts is None or packet.pts + moved >= 0:
+            return False
+        lost = "mp4" in packet.stream.container.format.name and packet.stream.codec_context.name not in ("opus", "libopus")
+        return lost and self._container not in EDIT_LISTS
 
 
 class _Reencoder:

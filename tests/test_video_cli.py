@@ -1,0 +1,106 @@
+"""``rtstyle video`` as it is typed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from clips import read_film, small_stylizer, write_clip
+from typer.testing import CliRunner, Result
+
+from rtstyle.cli.main import app
+from rtstyle.config import parse_time
+from rtstyle.errors import RTStyleError, UsageError
+
+
+def rtstyle(*words: object) -> Result:
+    return CliRunner().invoke(app, ["video", *map(str, words), "--style", "none"])
+
+
+@pytest.fixture(autouse=True)
+def _no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The style is 'none' throughout: which network passes pixels through does not matter."""
+    monkeypatch.setattr("rtstyle.cli.video.open_stylizer", lambda *_, **__: small_stylizer())
+
+
+def test_a_film(tmp_path: Path) -> None:
+    source = write_clip(tmp_path / "in.mp4", 12, audio=["aac"])
+    done = rtstyle(
+        source, tmp_path / "out.mp4", "--codec", "hevc", "--crf", "30", "--preset", "ultrafast", "--encoder-threads", "1"
+    )
+    assert done.exit_code == 0, done.output
+    last = done.stdout.strip().splitlines()[-1]
+    assert f"{tmp_path / 'out.mp4'}: 12 frames, " in last
+    assert " fps, " in last
+    assert "slowest part" in last
+    film = read_film(tmp_path / "out.mp4")
+    assert film.stream["codec"] == "hevc"
+    assert film.track("aac") == read_film(source).track("aac")
+
+
+def test_a_cut_without_sound(tmp_path: Path) -> None:
+    source = write_clip(tmp_path / "in.mp4", 25, audio=["aac"])
+    done = rtstyle(source, tmp_path / "out.mp4", "--start", "0.2", "--end", "0:00.4", "--no-audio", "--size", "32x24")
+    assert done.exit_code == 0, done.output
+    film = read_film(tmp_path / "out.mp4")
+    assert len(film.times) == 5
+    assert list(film.kinds.values()) == ["h264"]
+    assert film.stream["size"] == (24, 32)
+
+
+def test_a_damaged_film_ends_with_code_one(tmp_path: Path) -> None:
+    data = write_clip(tmp_path / "whole.avi", 40).read_bytes()
+    (tmp_path / "in.avi").write_bytes(data[: len(data) // 2])
+    done = rtstyle(tmp_path / "in.avi", tmp_path / "out.mp4")
+    assert done.exit_code == 1
+    assert "ends early" in done.stderr
+    assert (tmp_path / "out.mp4").exists()
+
+
+def test_many_films_end_with_a_table(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    write_clip(folder / "good.mp4", 3)
+    (folder / "bad.mp4").write_text("nothing")
+    done = rtstyle(folder, tmp_path / "out")
+    assert done.exit_code == 1
+    table = done.stdout.strip().splitlines()
+    assert [line.split()[:2] for line in table] == [["bad.mp4", "failed"], ["good.mp4", "done"]]
+
+
+def test_a_preview_and_a_comparison(tmp_path: Path) -> None:
+    source = write_clip(tmp_path / "in.mp4", 12)
+    done = rtstyle(source, tmp_path / "stills", "--preview", "3", "--compare")
+    assert done.exit_code == 0, done.output
+    assert len(list((tmp_path / "stills").glob("*.png"))) == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["in.mp4"], "at least one film"),
+        (["absent.mp4", "out.mp4"], "there is no file"),
+        (["in.mp4", "in.mp4"], "is the input"),
+        (["in.mp4", "out.mp4", "--start", "soon"], "neither seconds"),
+        (["in.mp4", "out.mp4", "--start", "3", "--end", "2"], "not after start"),
+        (["in.mp4", "out.mp4", "--bitrate", "lots"], "4M"),
+        (["in.mp4", "out.mp4", "--codec", "vp8"], "vp9"),
+        (["in.mp4", "out.mp4", "--size", "big"], "WIDTHxHEIGHT"),
+        (["in.mp4", "nowhere/out.mp4"], "does not exist"),
+    ],
+)
+def test_mistakes_are_one_line_and_code_two(tmp_path: Path, words: list[str], said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_clip(tmp_path / "in.mp4", 3)
+    monkeypatch.chdir(tmp_path)
+    done = rtstyle(*words)
+    assert isinstance(done.exception, UsageError | RTStyleError)
+    assert done.exception.exit_code == 2
+    assert said in str(done.exception)
+    assert "\n" not in str(done.exception)
+    assert [it.name for it in tmp_path.iterdir()] == ["in.mp4"]
+
+
+def test_times() -> None:
+    assert [parse_time(text) for text in (None, "75.5", "1:15.5", "0:01:15.5")] == [None, 75.5, 75.5, 75.5]
+    with pytest.raises(UsageError):
+        parse_time("1:x")
