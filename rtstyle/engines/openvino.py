@@ -26,7 +26,7 @@ from rtstyle.pixels import Pixels
 
 Precision = Literal["auto", "bf16", "f32"]
 
-SIZES_KEPT = 4
+SIZES_KEPT = 12
 """Compiled graphs kept, the latest used; bounds memory where every picture has a size of its own."""
 REQUESTS_PER_STREAM = 2
 """One at work and one ready to follow."""
