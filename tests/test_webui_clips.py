@@ -142,6 +142,19 @@ def test_stopping_keeps_what_is_painted_and_frees_the_place(
     assert 0 < len(painted) < 60
 
 
+def test_the_clip_of_a_visitor_who_leaves_is_given_up(page: PageServer) -> None:
+    jobs = page.studio.jobs[0]
+    job = jobs.begin("somebody", Job(lambda stop: stop.wait(20)))
+    watching = job.watch(0.01)
+    next(watching)
+    page.studio.left("somebody else")
+    assert not job.stop.is_set()
+    page.studio.left("somebody")
+    list(watching)
+    assert job.result is True
+    jobs.end("somebody")
+
+
 def test_a_clip_that_is_too_long_is_refused(client: Client, tmp_path: Path) -> None:
     path = make_clip(tmp_path / "long.mp4", frames=12 * 7, size=(32, 32), sound=False)
     with pytest.raises(AppError, match="lasts 7 s; up to 6 s"):

@@ -30,6 +30,11 @@ def build_page(studio: Studio) -> gr.Blocks:
                 panel = build_panel(studio)
             with gr.Column(scale=1, min_width=320, elem_id="rt-work"):
                 _build_tabs(studio, panel)
+
+        def left(request: gr.Request) -> None:
+            studio.left(request.session_hash)
+
+        page.unload(left)
     page.queue(max_size=studio.limits.waiting, default_concurrency_limit=studio.limits.painters)
     return page
 

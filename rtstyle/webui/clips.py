@@ -13,7 +13,7 @@ from rtstyle.frame import StreamInfo
 from rtstyle.sinks.encoders import VideoOptions
 from rtstyle.sinks.images import write_still
 from rtstyle.video.film import FilmOptions, FilmReport, paint_film
-from rtstyle.webui.jobs import Job, Jobs, idle_buttons
+from rtstyle.webui.jobs import Job, idle_buttons
 from rtstyle.webui.messages import readable
 from rtstyle.webui.panel import Panel
 from rtstyle.webui.studio import Studio
@@ -95,7 +95,7 @@ class Clips:
 
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
-        self.jobs = Jobs()
+        self.jobs = studio.new_jobs()
 
     @readable
     def taste(

@@ -18,7 +18,7 @@ from rtstyle.pixels import Pixels, resize, scaled_size
 from rtstyle.sinks.images import write_still
 from rtstyle.stylizer import Look
 from rtstyle.webui.curve import Curve, curve_svg
-from rtstyle.webui.jobs import Job, Jobs, idle_buttons
+from rtstyle.webui.jobs import Job, idle_buttons
 from rtstyle.webui.limits import open_photo
 from rtstyle.webui.messages import VisitorError, readable
 from rtstyle.webui.newstyle import NO_LOSS_NETWORK
@@ -120,7 +120,7 @@ class Compare:
 
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
-        self.jobs = Jobs()
+        self.jobs = studio.new_jobs()
 
     @readable
     def compare(

@@ -19,7 +19,7 @@ from rtstyle.styles import load_style_file
 from rtstyle.training.data import SMALLEST_PAINTING, list_pictures
 from rtstyle.training.fit import FIT_RECIPE, FitResult, fit_style
 from rtstyle.training.loop import Progress
-from rtstyle.webui.jobs import Job, Jobs, idle_buttons
+from rtstyle.webui.jobs import Job, idle_buttons
 from rtstyle.webui.limits import check_bytes, open_photo
 from rtstyle.webui.messages import VisitorError, readable
 from rtstyle.webui.panel import Panel, picker_styles, second_choices
@@ -115,7 +115,7 @@ class NewStyle:
 
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
-        self.jobs = Jobs()
+        self.jobs = studio.new_jobs()
 
     @readable
     def learn(

@@ -24,6 +24,7 @@ from rtstyle.sources.images import read_still
 from rtstyle.styles import StyleBank, StyleFile, StyleMix
 from rtstyle.stylizer import SMALLEST_SIDE, STRONGEST, Look, Stylizer
 from rtstyle.webui.folder import RunFolder
+from rtstyle.webui.jobs import Jobs
 from rtstyle.webui.messages import VisitorError
 from rtstyle.webui.settings import PageConfig
 
@@ -86,6 +87,7 @@ class Studio:
         self._own: OrderedDict[str, StyleCard] = OrderedDict()
         self._lock = threading.Lock()
         self.folder = RunFolder(self.limits)
+        self.jobs: list[Jobs] = []
 
     @cached_property
     def film_engine(self) -> TakingTurns:
@@ -137,6 +139,16 @@ class Studio:
         """As :meth:`look`, from the JSON object that the live view sends."""
         known = ("style", "second", "share", "strength", "keep_colors", "paint_height")
         return self.look(**{"style": self.first, **{key: table[key] for key in known if key in table}})
+
+    def new_jobs(self) -> Jobs:
+        """A place for one kind of long work; all of a visitor's end when they leave."""
+        self.jobs.append(Jobs())
+        return self.jobs[-1]
+
+    def left(self, session: str | None) -> None:
+        """A visitor has closed the page."""
+        for jobs in self.jobs:
+            jobs.stop(session)
 
     def painter(self, look: Look) -> Stylizer:
         """A Stylizer for one visitor's clip, on the shared engine."""
