@@ -94,16 +94,7 @@ def webcam(
     )
     report = start(
         wishes,
-        lambda: open_stylizer(
-            style,
-            strength=strength,
-            keep_colors=keep_colors,
-            tier=tier,
-            device=device,
-            weights=weights,
-            engine=engine,
-            work="live",
-        ),
+        lambda: open_stylizer(style, tier=tier, device=device, weights=weights, engine=engine, work="live"),
         announce=lambda text: typer.echo(text, err=True),
     )
     typer.echo(summary(report))

@@ -40,6 +40,8 @@ class _Film:
 
     sink: VideoSink
     begun: float
+    asked_for: bool
+    """By name, when the session began."""
     clock: LiveTime = field(default_factory=LiveTime)
 
 
@@ -95,7 +97,7 @@ class RecordingSink:
         if not self._wanted():
             self._end()
             return
-        asked_for = self._first is not None or bool(self._film and self._film.sink is self._asked)
+        asked_for = self._film.asked_for if self._film else self._first is not None
         try:
             film = self._film or self._begin()
             film.sink.write(film.clock.stamped(frame, time.monotonic() if frame.captured_at is None else frame.captured_at))
@@ -106,18 +108,12 @@ class RecordingSink:
             self._failed()
             self._say(f"recording failed: {error}")
 
-    _asked: VideoSink | None = None
-    """The recording that was asked for by name."""
-
     def _begin(self) -> _Film:
         assert self._info is not None
-        if self._first is not None:
-            self._asked, self._first = self._first, None
-            sink = self._asked
-        else:
-            sink = VideoSink(dated_name(self._folder, ".mp4"), self._options)
+        first, self._first = self._first, None
+        sink = first or VideoSink(dated_name(self._folder, ".mp4"), self._options)
         sink.__enter__()
-        self._film = _Film(sink, time.monotonic())
+        self._film = _Film(sink, time.monotonic(), asked_for=first is not None)
         sink.open(self._info)
         return self._film
 

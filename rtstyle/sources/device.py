@@ -95,7 +95,7 @@ class DeviceSource:
                     captured_at = time.monotonic()
                     first = decoded.pts if first is None else first
                     last = max(last + 1, (decoded.pts or 0) - (first or 0))
-                    data, _ = converter.to_rgb(decoded)
+                    data = converter.to_rgb(decoded)
                     at = captured_at if self.device.live else None
                     yield Frame(data=data, pts=last, time_base=base, index=index, captured_at=at)
                     index += 1
