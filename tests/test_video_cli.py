@@ -50,7 +50,7 @@ def test_a_cut_without_sound(tmp_path: Path) -> None:
 
 def test_a_damaged_film_ends_with_code_one(tmp_path: Path) -> None:
     data = write_clip(tmp_path / "whole.avi", 40).read_bytes()
-    (tmp_path / "in.avi").write_bytes(data[: len(data) // 2])
+    (tmp_path / "in.avi").write_bytes(data[: len(data) * 4 // 5])
     done = rtstyle(tmp_path / "in.avi", tmp_path / "out.mp4")
     assert done.exit_code == 1
     assert "ends early" in done.stderr

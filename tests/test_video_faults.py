@@ -298,7 +298,7 @@ def test_a_truncated_film_is_painted_as_far_as_it_goes(tmp_path: Path, extension
 
 
 def test_whole_films_are_not_called_truncated(tmp_path: Path) -> None:
-    for name, options in (("a.mp4", {"bf": "2"}), ("b.mkv", {}), ("c.avi", {"bf": "2"}), ("d.ts", {}), ("e.mov", {})):
+    for name, options in (("a.mp4", {"bf": "2"}), ("b.mkv", {"bf": "3"}), ("c.avi", {"bf": "2"}), ("d.ts", {}), ("e.mov", {})):
         source = write_clip(tmp_path / name, 30, options=options, times=[i - 4 for i in range(30)] if name == "e.mov" else None)
         report = paint_film(str(source), tmp_path / f"out_{name[0]}.mp4", small_stylizer())
         assert report.complete, (name, str(report.damage))

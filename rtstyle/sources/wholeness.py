@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.video.stream import VideoStream
 
-SLACK_FRAMES = 2
-"""Headers of honest files are off by a frame or two."""
+SLACK_FRAMES = 4
+"""Headers of honest files are off by a few frames."""
 
 
 class EndWatch:
@@ -26,11 +26,11 @@ class EndWatch:
 
     def saw(self, packet: Packet[VideoStream]) -> None:
         """A packet was read."""
-        time = packet.pts if packet.dts is None else packet.dts
+        times = [time for time in (packet.pts, packet.dts) if time is not None]
         length = (packet.duration or 0) * self._unit
         self._longest = max(self._longest, length)
-        if time is not None:
-            self._reached = max(self._reached, time * self._unit + length)
+        if times:
+            self._reached = max(self._reached, max(times) * self._unit + length)
 
     def verdict(self) -> str:
         """Empty where the film is whole, else how it ends early."""
