@@ -8,6 +8,7 @@ import sys
 import typer
 
 from rtstyle import __version__
+from rtstyle.cli.bench import bench
 from rtstyle.cli.compare import compare
 from rtstyle.cli.demo import demo
 from rtstyle.cli.evaluate import app as evaluate
@@ -28,6 +29,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command()(bench)
 app.command()(compare)
 app.command()(demo)
 app.add_typer(evaluate, name="evaluate")

@@ -1,0 +1,175 @@
+"""How fast it is: the network alone, and the whole path of a film, against the reference everyone starts from.
+
+Every case runs once before it is timed. Cases then take turns in one process, so that whatever else the machine does
+falls on all of them alike; the median and the 95th percentile of the turns are reported. The engines copy their result
+to the CPU, so a GPU has finished when a call returns. The network's benchmark needs neither av nor cv2 nor gradio.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rtstyle.engines.base import Engine
+from rtstyle.errors import UsageError
+from rtstyle.nets import StyleNetwork
+from rtstyle.nets.transformer import NetConfig, TransformerNet
+from rtstyle.stats import percentile
+
+SIZES = {"360p": (360, 640), "720p": (720, 1280), "1080p": (1080, 1920), "4k": (2160, 3840)}
+REFERENCE = NetConfig(stem="conv", width=32, blocks=5, deep_blocks=0)
+TURNS = 15
+SECONDS = 20.0
+"""No more turns are begun for a size after this time; at least three are."""
+LEAST_TURNS = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """One case: milliseconds a frame."""
+
+    case: str
+    size: str
+    batch: int
+    median_ms: float
+    p95_ms: float
+    turns: int
+    times_reference: float | None = None
+    """How many of its frames fit into one of the reference's."""
+
+    @property
+    def fps(self) -> float:
+        """Frames per second at the median."""
+        return 1000.0 / self.median_ms
+
+
+@dataclass(frozen=True)
+class Case:
+    """Something to time: ``run`` paints ``batch`` frames."""
+
+    name: str
+    batch: int
+    run: Callable[[], object]
+
+
+def parse_sizes(text: str) -> dict[str, tuple[int, int]]:
+    """``"360p,4k"`` -> names and (height, width); raises :class:`UsageError`."""
+    names = [name.strip().lower() for name in text.split(",")]
+    for name in names:
+        if name not in SIZES:
+            raise UsageError(f"unknown size '{name}'; legal: {', '.join(SIZES)}")
+    return {name: SIZES[name] for name in names}
+
+
+def bench_network(
+    engines: Sequence[Engine],
+    style: Tensor,
+    sizes: dict[str, tuple[int, int]],
+    *,
+    reference: Callable[[Tensor], object] | None = None,
+    turns: int = TURNS,
+) -> list[Timing]:
+    """Time engines, each with one frame and with its preferred batch, at every size."""
+    timings: list[Timing] = []
+    for name, (height, width) in sizes.items():
+        cases: list[Case] = []
+        if reference is not None:
+            picture = random_frames(1, height, width)
+            cases.append(Case("reference", 1, lambda picture=picture: reference(picture)))
+        for engine in engines:
+            for batch in sorted({1, engine.preferred_batch}):
+                frames = random_frames(batch, height, width)
+                cases.append(Case(engine.name, batch, lambda engine=engine, frames=frames: engine(frames, style)))
+        timings += take_turns(name, cases, turns)
+    return timings
+
+
+def take_turns(size: str, cases: Sequence[Case], turns: int) -> list[Timing]:
+    """Time the cases one after the other, again and again; the first is what the others are compared to."""
+    seconds: list[list[float]] = [[] for _ in cases]
+    for case in cases:
+        case.run()
+    begun = time.perf_counter()
+    for turn in range(turns):
+        if turn >= LEAST_TURNS and time.perf_counter() - begun > SECONDS:
+            break
+        for case, taken in zip(cases, seconds, strict=True):
+            start = time.perf_counter()
+            case.run()
+            taken.append((time.perf_counter() - start) / case.batch)
+    timings: list[Timing] = []
+    reference: float | None = None
+    for case, taken in zip(cases, seconds, strict=True):
+        ordered = sorted(taken)
+        median = percentile(ordered, 0.5) * 1e3
+        if case.name == "reference":
+            reference = median
+        timings.append(
+            Timing(
+                case=case.name,
+                size=size,
+                batch=case.batch,
+                median_ms=median,
+                p95_ms=percentile(ordered, 0.95) * 1e3,
+                turns=len(ordered),
+                times_reference=reference / median if reference else None,
+            )
+        )
+    return timings
+
+
+def reference_runner(device: torch.device) -> Callable[[Tensor], object]:
+    """Johnson et al. 2016 at width 32 as everyone runs it: float32, eager, NCHW, one frame."""
+    network = TransformerNet(REFERENCE).eval().to(device)
+    style = network.neutral_style().to(device)
+
+    @torch.inference_mode()
+    def run(frames: Tensor) -> Tensor:
+        x = frames.to(device).permute(0, 3, 1, 2).contiguous().float() / 255
+        return (network(x, style) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu()
+
+    return run  # pyright: ignore[reportReturnType, reportUnknownVariableType]
+
+
+def operations(network: StyleNetwork, height: int, width: int) -> float:
+    """Multiply-adds of the convolutions for one frame, in units of 10^9."""
+    products: list[int] = []
+
+    def count(module: torch.nn.Module, _: Any, output: Tensor) -> None:
+        weight = module.weight
+        assert isinstance(weight, Tensor)
+        products.append(weight[0].numel() * output.numel())
+
+    hooks = [m.register_forward_hook(count) for m in network.modules() if isinstance(m, torch.nn.Conv2d)]
+    try:
+        with torch.inference_mode():
+            # The cost is linear in pixels, and a small picture tells it as well.
+            network(torch.zeros(1, 3, 64, 64), network.neutral_style())
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return sum(products) * (height * width) / 64**2 / 1e9
+
+
+def random_frames(count: int, height: int, width: int) -> Tensor:
+    """uint8 (N, H, W, 3); the cost does not depend on what they show."""
+    return torch.randint(0, 256, (count, height, width, 3), dtype=torch.uint8)
+
+
+def table(timings: Sequence[Timing]) -> str:
+    """The timings for people."""
+    lines = [f"{'size':<6} {'case':<10} {'batch':>5} {'ms/frame':>9} {'p95':>8} {'frames/s':>9}  x reference"]
+    for t in timings:
+        times = f"{t.times_reference:.1f}" if t.times_reference else ""
+        lines.append(f"{t.size:<6} {t.case:<10} {t.batch:>5} {t.median_ms:>9.2f} {t.p95_ms:>8.2f} {t.fps:>9.1f}  {times}")
+    return "\n".join(lines)
+
+
+def as_data(timings: Sequence[Timing]) -> list[dict[str, Any]]:
+    """The timings for programs."""
+    return [{**asdict(t), "fps": t.fps} for t in timings]

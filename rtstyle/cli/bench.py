@@ -1,0 +1,59 @@
+"""``rtstyle bench``: how fast it is on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rtstyle.cli.shared import DeviceOption, EngineName, Tier, TierOption, WeightsOption, open_device
+
+
+def bench(
+    sizes: Annotated[str, typer.Option(help="Of 360p, 720p, 1080p and 4k.")] = "360p,720p",
+    engine: Annotated[
+        list[EngineName] | None, typer.Option(help="May be given several times; by default eager and what auto takes for films.")
+    ] = None,
+    tier: TierOption = Tier.live,
+    baseline: Annotated[
+        bool, typer.Option("--baseline", help="Also time the reference (Johnson, width 32, float32, eager) in turns with ours.")
+    ] = False,
+    end_to_end: Annotated[
+        Path | None, typer.Option("--end-to-end", metavar="FILM", help="Also paint this film, per stage.")
+    ] = None,
+    turns: Annotated[int, typer.Option(min=3, help="Times that each case is run.")] = 15,
+    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    device: DeviceOption = "auto",
+    weights: WeightsOption = None,
+) -> None:
+    """Time the network at several sizes, and a film from file to file. Give the machine nothing else to do meanwhile."""
+    import json
+
+    from rtstyle.bench import as_data, bench_network, operations, parse_sizes, reference_runner, table
+    from rtstyle.devices import resolve_tier
+    from rtstyle.engines import open_engine
+    from rtstyle.styles import NONE, StyleBank, StyleMix
+
+    chosen = parse_sizes(sizes)
+    where = open_device(device)
+    bank = StyleBank.load(tier=resolve_tier(tier.value, StyleMix.parse(NONE), where, weights), folder=weights)
+    names = [name.value for name in engine or (EngineName.eager, EngineName.auto)]
+    engines = [open_engine(name, bank.network, where, work="film") for name in names]
+    engines = list({one.name: one for one in engines}.values())
+    style = bank.vectors[bank.names[0]]
+    timings = bench_network(engines, style, chosen, reference=reference_runner(where) if baseline else None, turns=turns)
+    report: dict[str, object] = {
+        "network": as_data(timings),
+        "multiply_adds_1e9": {name: operations(bank.network, *size) for name, size in chosen.items()},
+    }
+    if end_to_end is not None:
+        from rtstyle.video.timing import time_film
+
+        report["film"] = time_film(end_to_end, bank, engines[-1])
+    if json_output:
+        typer.echo(json.dumps(report, indent=1))
+        return
+    typer.echo(table(timings))
+    if end_to_end is not None:
+        typer.echo(f"{end_to_end}: {report['film']}")
