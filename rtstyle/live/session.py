@@ -76,7 +76,8 @@ class Session:
     outputs: Outputs
     size: Size | None = None
     """(height, width) to bring frames to; None keeps the source's."""
-    limit: int | None = None
+    asked: str = ""
+    """The size and rate that were asked of the source, for the message that tells what it gives."""
     announce: Announce = logger.info
 
     def run(self) -> Report:
@@ -96,7 +97,7 @@ class Session:
                 source,
                 self.stylizer,
                 sinks,
-                RunConfig(size=self.size, limit=self.limit),
+                RunConfig(size=self.size),
                 stop=self.controls.stop,
                 recorder=recorder,
                 painter=LivePainter(self.stylizer, self.controls, self.height),
@@ -158,7 +159,8 @@ class Session:
     def _introduce(self, info: StreamInfo) -> None:
         height, width = info.size
         at = f" at {_plain(info.rate)} fps" if info.rate else ""
-        self.announce(f"{info.name}: {width}x{height}{at}")
+        asked = f" (asked for {self.asked})" if self.asked else ""
+        self.announce(f"{info.name}: {width}x{height}{at}{asked}")
 
     def _warm_up(self, size: Size) -> None:
         """The first painting takes many times longer than the others: have it before the window opens."""

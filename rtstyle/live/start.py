@@ -15,6 +15,7 @@ from rtstyle.live.inputs import camera, open_input
 from rtstyle.live.playlist import Playlist
 from rtstyle.live.session import Announce, Outputs, Report, Session
 from rtstyle.sources.cameras import list_cameras
+from rtstyle.sources.paced import PacedSource
 from rtstyle.stylizer import Stylizer
 
 
@@ -65,7 +66,17 @@ def start(wishes: Wishes, open_stylizer: Callable[[], Stylizer], *, announce: An
     )
     controls.fullscreen = wishes.fullscreen
     height = AdaptiveHeight(wishes.fps_target, fixed=wishes.height)
-    session = Session(source, stylizer, controls, height, wishes.outputs, size=size, announce=announce)
+    # A camera is asked for a size and keeps the one it has; a film is brought to it.
+    session = Session(
+        source,
+        stylizer,
+        controls,
+        height,
+        wishes.outputs,
+        size=size if isinstance(source, PacedSource) else None,
+        asked=" at ".join(wish for wish in (wishes.size, f"{wishes.rate} fps" if wishes.rate else None) if wish),
+        announce=announce,
+    )
     timer = threading.Timer(wishes.seconds, stop.set) if wishes.seconds else None
     with interruptible(stop):
         if timer:

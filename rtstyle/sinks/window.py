@@ -139,7 +139,7 @@ class WindowSink:
             raise SinkError("no window: PyAV was imported before OpenCV; import cv2 first, at the top of the program")
         if not os.path.isdir(os.environ.get("QT_QPA_FONTDIR", "")):
             # The wheel names a folder of fonts that it does not have, and Qt complains; all text here is our own.
-            os.environ["QT_QPA_FONTDIR"] = os.path.dirname(cv2.__file__)
+            os.environ["QT_QPA_FONTDIR"] = os.path.dirname(str(cv2.__file__))
         flags = cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL
         try:
             cv2.namedWindow(self.title, flags)
