@@ -20,6 +20,7 @@ from rtstyle.frame import Frame, StreamInfo
 from rtstyle.pixels import Pixels, Size, resize
 from rtstyle.sources.clock import Clock
 from rtstyle.sources.colour import Converter
+from rtstyle.sources.cuts import CutDetector
 from rtstyle.sources.deinterlace import Deinterlacer
 from rtstyle.sources.opening import MAX_PIXELS, TIMEOUT, check_pixels, is_live, open_container, reason, video_stream
 from rtstyle.sources.wholeness import EndWatch
@@ -176,6 +177,7 @@ class VideoSource:
         self._deinterlacer = Deinterlacer(stream, wanted=self.options.deinterlace)
         if goal := max(self.options.start or Fraction(0), self.options.after or Fraction(0)):
             self._seek(goal)
+        self._cuts = CutDetector()
         self._size: Size | None = None
         self._frames = self._read()
         first = next(self._frames, None)
@@ -246,12 +248,14 @@ class VideoSource:
                 continue
             if self.options.end is not None and seconds >= self.options.end:
                 return
+            data = self._upright(frame)
             yield Frame(
-                data=self._upright(frame),
+                data=data,
                 pts=pts,
                 time_base=self._clock.time_base,
                 index=index,
                 duration=frame.duration or None,
+                scene_cut=self._cuts.is_cut(data),
             )
             index += 1
 
