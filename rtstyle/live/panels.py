@@ -18,7 +18,7 @@ def help_panel(size: int) -> Patch:
     groups: dict[str, list[Binding]] = {}
     for binding in BINDINGS:
         groups.setdefault(binding.group, []).append(binding)
-    line, pad, key_width = round(size * 1.75), round(size * 1.4), round(size * 4.2)
+    line, pad, key_width = round(size * 1.75), round(size * 1.4), round(size * 4.6)
     columns = [(name, rows, key_width + max(text_width(row.action.value, size) for row in rows)) for name, rows in groups.items()]
     gap = round(size * 1.6)
     width = 2 * pad + sum(column for _, _, column in columns) + gap * (len(columns) - 1)

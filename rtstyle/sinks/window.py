@@ -18,7 +18,7 @@ from rtstyle.pixels import Pixels
 
 REDRAW_SECONDS = 0.1
 """While no frame comes, the last one is drawn anew this often: messages go, keys show."""
-LARGEST_SHARE = 1600, 900
+LARGEST = 1600, 900
 SMALLEST = 854, 480
 """(width, height) within which the window opens; it can be resized afterwards."""
 
@@ -208,5 +208,5 @@ def key_name(code: int) -> str:
 def window_size(size: tuple[int, int]) -> tuple[int, int]:
     """(width, height) to open the window at for frames of ``size``: large enough to read, small enough for a laptop."""
     height, width = size
-    scale = min(LARGEST_SHARE[0] / width, LARGEST_SHARE[1] / height, max(1.0, SMALLEST[0] / width, SMALLEST[1] / height))
+    scale = min(LARGEST[0] / width, LARGEST[1] / height, max(1.0, SMALLEST[0] / width, SMALLEST[1] / height))
     return max(1, round(width * scale)), max(1, round(height * scale))
