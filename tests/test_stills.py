@@ -85,7 +85,12 @@ def test_many_pictures_and_styles_go_to_a_folder(tmp_path: Path, picture: Path) 
     Image.new("RGB", (50, 30), (90, 140, 60)).save(second)
     done = rtstyle("image", picture, second, tmp_path / "out", "--style", "wave,scream")
     assert done.returncode == 0, done.stderr
-    assert {p.name for p in (tmp_path / "out").iterdir()} == {"in_wave.png", "in_scream.png", "second_wave.jpg", "second_scream.jpg"}
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {
+        "in_wave.png",
+        "in_scream.png",
+        "second_wave.jpg",
+        "second_scream.jpg",
+    }
     blended = rtstyle("image", picture, tmp_path / "out", "--style", "wave:0.7,scream:0.3")
     assert blended.returncode == 0, blended.stderr
     assert (tmp_path / "out" / "in_wave70-scream30.png").exists()

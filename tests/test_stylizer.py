@@ -70,7 +70,9 @@ def test_styles_differ_and_unknown_ones_are_refused(bank: StyleBank, photo: Pixe
 
 def test_blend_lies_between(bank: StyleBank, photo: Pixels) -> None:
     stylizer = Stylizer(bank, "wave")
-    wave, scream, blend = (stylizer.paint_one(photo, Look(mix=StyleMix.parse(s))) for s in ("wave", "scream", "wave:0.5,scream:0.5"))
+    wave, scream, blend = (
+        stylizer.paint_one(photo, Look(mix=StyleMix.parse(s))) for s in ("wave", "scream", "wave:0.5,scream:0.5")
+    )
     assert psnr(blend, wave) > psnr(scream, wave)
     assert psnr(blend, scream) > psnr(wave, scream)
 
