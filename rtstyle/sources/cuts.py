@@ -9,7 +9,7 @@ from rtstyle.pixels import LUMA_WEIGHTS, Pixels
 
 GRID = 32
 """Points a side at which pictures are compared."""
-CUT = 28.0
+CUT = 36.0
 """Mean change of luma at these points, in levels, that only another scene makes."""
 CALM = 3.0
 """A cut also stands out from the change before it, so that fast motion and flicker are not taken for cuts."""
