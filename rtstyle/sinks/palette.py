@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from av.filter import Graph
@@ -16,7 +17,7 @@ class Palette:
     def apply(self, rgb: VideoFrame) -> VideoFrame:
         """The frame in the 256 colours that suit it; its time is not carried over."""
         graph = Graph()
-        source = graph.add_buffer(width=rgb.width, height=rgb.height, format=rgb.format, time_base=None)
+        source = graph.add_buffer(width=rgb.width, height=rgb.height, format=rgb.format, time_base=Fraction(1, 1000))
         split, choose = graph.add("split"), graph.add("palettegen", "stats_mode=single:reserve_transparent=0")
         use, sink = graph.add("paletteuse", "new=1:dither=sierra2_4a"), graph.add("buffersink")
         source.link_to(split)
