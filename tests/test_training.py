@@ -310,11 +310,11 @@ def test_data_parallel_training_through_torchrun(
         'steps = 3\nbatch_size = 1\nimage_size = 64\nphoto_scale = [64, 96]\n[net]\nwidth = 2\nblocks = 0\ndeep_blocks = 1\n'
         f'[[styles]]\nname = "stripes"\nimage = "{painting.name}"\n'
     )  # fmt: skip
-    command = [
-        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
-        str(repository / "train" / "collection.py"), str(recipe), "--paintings", str(painting.parent), "--content", str(photo_folder),
-        "--out", str(tmp_path / "weights"), "--checkpoints", str(tmp_path / "run"), "--loss-weights", str(loss_weights), "--device", "cpu",
-    ]  # fmt: skip
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    script = [str(repository / "train" / "collection.py"), str(recipe)]
+    inputs = ["--paintings", str(painting.parent), "--content", str(photo_folder), "--loss-weights", str(loss_weights)]
+    outputs = ["--out", str(tmp_path / "weights"), "--checkpoints", str(tmp_path / "run"), "--device", "cpu"]
+    command = [*launch, *script, *inputs, *outputs]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(repository)}
     done = subprocess.run(command, capture_output=True, text=True, timeout=110, env=environment, check=False)
     assert done.returncode == 0, done.stderr[-2000:]

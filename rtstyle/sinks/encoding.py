@@ -54,7 +54,7 @@ class FilmEncoder:
         packet.stream = self.stream
         self._write([packet])
 
-    def _write(self, packets: list[Packet]) -> None:
+    def _write(self, packets: list[Packet[VideoStream]]) -> None:
         for packet in packets:
             # Encoders with a delay forget how long a frame lasts; the last one's length is the end of the film.
             if packet.pts is not None and (duration := self._durations.pop(packet.pts, None)):
@@ -62,7 +62,7 @@ class FilmEncoder:
             self._keep_order(packet)
             self._output.mux_one(packet)
 
-    def _keep_order(self, packet: Packet) -> None:
+    def _keep_order(self, packet: Packet[VideoStream]) -> None:
         """A film that goes on with a second encoder may repeat a decoding time; containers refuse that."""
         if packet.dts is None:
             return

@@ -60,7 +60,7 @@ class Converter:
             interpolation=ACCURATE,
             threads=1,  # its own threads cost more than they save at every size below 4K
         )
-        return np.ascontiguousarray(converted.to_ndarray())
+        return np.ascontiguousarray(converted.to_ndarray(), dtype=np.uint8)
 
 
 def _matrix(frame: VideoFrame) -> Colorspace | None:

@@ -119,7 +119,8 @@ def video_stream(container: InputContainer, name: str) -> VideoStream:
         # A cover is a stream of one picture beside the film, in every container that can hold music.
         if (
             not stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails)
-            and stream.codec_context is not None
+            # PyAV says it always has one; a track in an unknown codec has none.
+            and stream.codec_context is not None  # pyright: ignore[reportUnnecessaryComparison]
         ):
             return stream
     raise SourceError(f"{name} has no video track that can be decoded")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 from av.error import EOFError as AvEOFError
@@ -306,9 +306,10 @@ class VideoSource:
             self._packets_read += 1
             if packet.is_corrupt:
                 self._harm(f"packet {self._packets_read} is damaged")
-            self._clock.saw(packet)
-            self._end_watch.saw(packet)
-            yield packet
+            film_packet = cast("Packet[VideoStream]", packet)
+            self._clock.saw(film_packet)
+            self._end_watch.saw(film_packet)
+            yield film_packet
         if not self.damage.truncated and (verdict := self._end_watch.verdict()):
             self._cut_short(verdict)
         yield None
