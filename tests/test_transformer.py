@@ -37,8 +37,8 @@ def test_style_vector_covers_every_norm_and_each_picture_has_its_own(config: Net
 
 def test_published_parameter_count_of_johnsons_shape() -> None:
     network = TransformerNet(NetConfig(stem="conv", width=32, blocks=5, deep_blocks=0))
-    # Johnson's 1,679,235 (pytorch/examples) less the scales and shifts of its norms, which are the style vector here.
-    assert sum(p.numel() for p in network.parameters()) == 1_679_235 - (network.style_size - 1)
+    # As pytorch/examples' network: the gains and biases for the photo are as many as its norms' scales and shifts.
+    assert sum(p.numel() for p in network.parameters()) == 1_679_235
 
 
 def test_norm_is_instance_norm_at_full_mix_and_nothing_at_zero() -> None:

@@ -47,13 +47,10 @@ def bench(
         "network": as_data(timings),
         "multiply_adds_1e9": {name: operations(bank.network, *size) for name, size in chosen.items()},
     }
+    lines = [table(timings)]
     if end_to_end is not None:
-        from rtstyle.video.timing import time_film
+        from rtstyle.video.timing import film_line, time_film
 
-        report["film"] = time_film(end_to_end, bank, engines[-1])
-    if json_output:
-        typer.echo(json.dumps(report, indent=1))
-        return
-    typer.echo(table(timings))
-    if end_to_end is not None:
-        typer.echo(f"{end_to_end}: {report['film']}")
+        report["film"] = film = time_film(end_to_end, bank, engines[-1])
+        lines.append(f"{end_to_end}: {film_line(film)}")
+    typer.echo(json.dumps(report, indent=1) if json_output else "\n".join(lines))

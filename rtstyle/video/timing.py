@@ -30,3 +30,9 @@ def time_film(film: Path, bank: StyleBank, engine: Engine) -> dict[str, Any]:
         "busy": stats.busy,
         "bottleneck": stats.bottleneck,
     }
+
+
+def film_line(film: dict[str, Any]) -> str:
+    """The result of :func:`time_film` for people."""
+    busy = ", ".join(f"{stage} {share:.0%}" for stage, share in film["busy"].items())
+    return f"{film['frames']} frames from file to file, {film['fps']:.1f} frames/s with {film['engine']}; at work: {busy}"
