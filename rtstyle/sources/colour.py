@@ -6,10 +6,11 @@ below, as players do; one that does not say its range is limited, except RGB, gr
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
+from numpy.typing import NDArray
 
 from rtstyle.pixels import Pixels, over_black
 from rtstyle.sources.hdr import is_hdr, tone_map
@@ -45,12 +46,13 @@ class Converter:
         """The picture, uint8 (H, W, 3), not rotated; what is transparent is black."""
         if is_hdr(frame):
             self.tone_mapped = True
-            return tone_map(self._convert(frame, "rgb48le").astype(np.uint16, copy=False), frame)
+            return tone_map(self._convert(frame, "rgb48le"), frame)
         if _has_alpha(frame):
             return over_black(self._convert(frame, "rgba"))
         return self._convert(frame, "rgb24")
 
-    def _convert(self, frame: VideoFrame, target: str) -> Pixels:
+    def _convert(self, frame: VideoFrame, target: str) -> NDArray[Any]:
+        """(H, W, C) in the depth of ``target``."""
         converted = self._reformatter.reformat(
             frame,
             format=target,
@@ -60,7 +62,7 @@ class Converter:
             interpolation=ACCURATE,
             threads=1,  # its own threads cost more than they save at every size below 4K
         )
-        return np.ascontiguousarray(converted.to_ndarray(), dtype=np.uint8)
+        return np.ascontiguousarray(converted.to_ndarray())
 
 
 def _matrix(frame: VideoFrame) -> Colorspace | None:
