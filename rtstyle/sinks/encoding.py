@@ -23,6 +23,10 @@ BT709 = 1
 """The number of BT.709 as matrix, primaries and transfer curve alike (ISO/IEC 23091-2)."""
 
 
+LONGEST_DELAY_SECONDS = 3600
+"""No encoder holds a frame back for longer; a decoding time further off than this is no time."""
+
+
 class FilmEncoder:
     """Adds a video track for frames like ``first`` to ``output`` and fills it; ``shift`` seconds are added to every time."""
 
@@ -67,6 +71,9 @@ class FilmEncoder:
         if packet.dts is None:
             return
         unit = Fraction(packet.time_base)
+        if packet.pts is not None and abs(packet.pts - packet.dts) * unit > LONGEST_DELAY_SECONDS:
+            # x265 leaves the decoding time unset in films shorter than its delay: what stands there is chance.
+            packet.dts = packet.pts
         if self._last_dts is not None and packet.dts * unit <= self._last_dts:
             packet.dts = int(self._last_dts / unit) + 1
         self._last_dts = packet.dts * unit
