@@ -19,7 +19,7 @@ def collection(
     content: Annotated[Path, typer.Option(help="Folder of photos.")],
     out: Annotated[Path, typer.Option(help="Weights folder to write the tier to.")] = Path("weights"),
     checkpoints: Annotated[Path | None, typer.Option(help="Folder for checkpoints and sheets; runs/RECIPE by default.")] = None,
-    start: Annotated[Path | None, typer.Option(help="Checkpoint to start a further stage from.")] = None,
+    start: Annotated[Path | None, typer.Option(help="Checkpoint to start from: a further stage, or twice as wide.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's own checkpoint.")] = False,
     device: Annotated[str, typer.Option()] = "auto",
     loss_weights: Annotated[Path | None, typer.Option(help="VGG-19 file; downloaded by torchvision by default.")] = None,

@@ -8,15 +8,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from rtstyle.errors import UsageError
-from rtstyle.nets import build_network
+from rtstyle.nets import StyleNetwork, build_network
+from rtstyle.nets.transformer import NetConfig, TransformerNet
 from rtstyle.training.checkpoint import load_checkpoint
 from rtstyle.training.curves import draw_curves
 from rtstyle.training.data import held_out, list_pictures, training_photos
 from rtstyle.training.export import export_tier
 from rtstyle.training.loop import LOG, Trainer
 from rtstyle.training.recipe import Recipe
+from rtstyle.training.widen import widen
 
 
 def train_collection(
@@ -33,7 +36,8 @@ def train_collection(
 ) -> bool:
     """Train all styles of a recipe and export them to the weights folder ``out``; returns whether the run finished.
 
-    ``start`` is a checkpoint to take network and vectors from (a further stage of training, with a schedule of its own);
+    ``start`` is a checkpoint to take network and vectors from (a further stage of training, with a schedule of its own), or
+    to widen where the recipe's network is twice as wide;
     ``resume`` goes on with the run's own checkpoint. Under ``torchrun`` training is data-parallel (gloo on CPUs, nccl on
     GPUs) and the batch size counts per process. Raises :class:`UsageError` for paintings or photos that are missing.
     """
@@ -47,9 +51,7 @@ def train_collection(
         network = build_network(recipe.net)
         vectors = network.neutral_style().repeat(len(recipe.styles), 1)
         if start is not None:
-            state = load_checkpoint(start)
-            network.load_state_dict(state["network"])
-            vectors = state["vectors"]
+            network, vectors = _start_from(start, recipe)
         else:
             network.load_pretrained(recipe.loss_network, loss_weights)
         kept = held_out(pictures) or pictures
@@ -72,6 +74,21 @@ def train_collection(
             export_tier(trainer.network, trainer.vectors, recipe, out, steps=trainer.step, recipe_file=recipe_file)
             draw_curves(run_folder / LOG, run_folder / "losses.png")
     return finished
+
+
+def _start_from(checkpoint: Path, recipe: Recipe) -> tuple[StyleNetwork, Tensor]:
+    state = load_checkpoint(checkpoint)
+    before = Recipe.from_table(state["recipe"], origin=str(checkpoint))
+    if [style.name for style in before.styles] != [style.name for style in recipe.styles]:
+        raise UsageError(f"{checkpoint} holds other styles than the recipe; a further stage needs the same, in the same order")
+    network = build_network(before.net)
+    network.load_state_dict(state["network"])
+    vectors: Tensor = state["vectors"]
+    if recipe.net == before.net:
+        return network, vectors
+    if isinstance(network, TransformerNet) and isinstance(recipe.net, NetConfig):
+        return widen(network, vectors, recipe.net)
+    raise UsageError(f"{checkpoint} holds a network {before.net}, the recipe asks for {recipe.net}")
 
 
 @contextmanager
