@@ -57,7 +57,7 @@ class FramePainter(Protocol):
 
 
 @dataclass(frozen=True)
-class _Plain:
+class PlainPainter:
     """A Stylizer as a painter of frames."""
 
     stylizer: Stylizer
@@ -87,7 +87,7 @@ def run(
     config = config or RunConfig()
     return _Run(
         source,
-        painter or _Plain(stylizer),
+        painter or PlainPainter(stylizer),
         sinks,
         replace(config, batch=config.batch or stylizer.engine.preferred_batch),
         stop or threading.Event(),

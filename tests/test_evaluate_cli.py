@@ -126,6 +126,17 @@ def test_temporal(weights: Path, clip: Path, tmp_path: Path) -> None:
     assert "4 frames" in output
 
 
+def test_temporal_with_and_without_steadying(weights: Path, paintings: Path, clip: Path, vgg: Path, tmp_path: Path) -> None:
+    report = tmp_path / "temporal.json"
+    options = ("--style", "wave", "--frames", 5, "--weights", weights, "--paintings", paintings, "--loss-weights", vgg)
+    assert "wave steadied" in invoke("temporal", clip, "--stabilize", *options, "--json", report)
+    rows = json.loads(report.read_text())["clips"]["pan.mp4"]
+    assert [row["style"] for row in rows] == ["none", "wave", "wave steadied"]
+    assert rows[2]["warping_error"] < rows[1]["warping_error"]
+    assert rows[1]["style_loss"] > 0
+    assert rows[2]["style_loss"] > 0
+
+
 def test_gallery(weights: Path, photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "gallery.png"
     arguments = (

@@ -65,6 +65,7 @@ def temporal(
         Path | None, typer.Option(help="Folder with the paintings: adds the style loss, without which steadiness says little.")
     ] = None,
     strength: StrengthOption = 1.0,
+    stabilize: Annotated[bool, typer.Option("--stabilize", help="Measure every style steadied at run time as well.")] = False,
     tier: TierOption = Tier.auto,
     device: DeviceOption = "auto",
     weights: WeightsOption = None,
@@ -76,18 +77,20 @@ def temporal(
 
     from rtstyle.evaluate.painters import open_painters
     from rtstyle.evaluate.report import as_table, check_report_path, steadiness_table, write_json
-    from rtstyle.evaluate.temporal import first_frames, measure_steadiness
+    from rtstyle.evaluate.temporal import STEADIED, first_frames, measure_steadiness, with_steadied
     from rtstyle.styles import NONE
 
     check_report_path(json)
     stylizer, painters = open_painters(style, tier=tier.value, device=device, weights=weights, strength=strength)
     meter = _open_meter(painters, paintings, loss_weights, device) if paintings is not None else None
-    painters = {NONE: lambda batch: batch, **painters}
+    if meter is not None:
+        meter.grams |= {name + STEADIED: grams for name, grams in meter.grams.items()}
     figures: dict[str, list[dict[str, object]]] = {}
     for clip in clips:
+        looks = {NONE: lambda batch: batch, **(with_steadied(painters) if stabilize else painters)}
         with tqdm(total=frames, unit="frame", desc=clip.name, dynamic_ncols=True, leave=False) as bar:
             results = measure_steadiness(
-                first_frames(clip, frames), painters, meter=meter, progress=lambda done, bar=bar: bar.update()
+                first_frames(clip, frames), looks, meter=meter, progress=lambda done, bar=bar: bar.update()
             )
         first = results[0]
         typer.echo(f"{clip.name}: {first.pairs + 1} frames, {first.visible:.0%} of the pixels visible, {first.still:.0%} still")

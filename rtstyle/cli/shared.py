@@ -43,6 +43,10 @@ PaintHeightOption = Annotated[
         "--paint-height", min=16, help="Paint at this height and bring back the full resolution: broader strokes, faster."
     ),
 ]
+StabilizeOption = Annotated[
+    bool,
+    typer.Option("--stabilize", help="Steady the painted frames: each keeps some of the one before, moved along with the film."),
+]
 TierOption = Annotated[Tier, typer.Option(help="Which network: live is fast, studio is finer.")]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps, ...")]
 EngineOption = Annotated[

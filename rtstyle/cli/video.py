@@ -14,6 +14,7 @@ from rtstyle.cli.shared import (
     KeepColorsOption,
     OverwriteOption,
     PaintHeightOption,
+    StabilizeOption,
     StrengthOption,
     StyleOption,
     Tier,
@@ -37,6 +38,7 @@ def video(
     strength: StrengthOption = 1.0,
     keep_colors: KeepColorsOption = False,
     paint_height: PaintHeightOption = None,
+    stabilize: StabilizeOption = False,
     tier: TierOption = Tier.auto,
     size: Annotated[str | None, typer.Option(metavar="WxH", help="Size of the output; the input's by default.")] = None,
     scale: Annotated[float | None, typer.Option(help="Size of the output as a factor, for example 0.5.")] = None,
@@ -102,6 +104,7 @@ def video(
         audio=not no_audio,
         overwrite=overwrite,
         compare=compare,
+        stabilize=stabilize,
         resume=resume,
     )
     check_paths(paths[:-1], paths[-1], options, preview=preview is not None)

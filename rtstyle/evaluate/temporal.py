@@ -30,12 +30,16 @@ from rtstyle.errors import UsageError
 from rtstyle.evaluate.perceptual import Painter, QualityMeter
 from rtstyle.pixels import Pixels
 from rtstyle.sources.video import VideoSource
+from rtstyle.stabilize import Stabilizer
 
 FRAMES = 60
 STILL_LEVELS = 2.0
 STILL_FLOW = 0.25
 STYLE_EVERY = 20
 """Every so many painted frames one is measured against the painting: neighbours look alike, the loss network is slow."""
+
+STEADIED = " steadied"
+"""What is added to a style's name where its frames were steadied at run time."""
 
 FloatArray = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -141,6 +145,20 @@ def first_frames(clip: Path, count: int) -> Iterator[Pixels]:
     with VideoSource(clip) as source:
         for frame in islice(source, count):
             yield frame.data
+
+
+def with_steadied(painters: Mapping[str, Painter]) -> dict[str, Painter]:
+    """Each painter followed by a twin whose frames a :class:`Stabilizer` of its own steadies: for one film, frame by frame."""
+
+    def twin(paint: Painter) -> Painter:
+        stabilizer = Stabilizer()
+
+        def steadied(frames: Pixels) -> Pixels:
+            return np.stack([stabilizer.steady(*pair) for pair in zip(frames, paint(frames), strict=True)])
+
+        return steadied
+
+    return {name: it for style, paint in painters.items() for name, it in ((style, paint), (style + STEADIED, twin(paint)))}
 
 
 def measure_steadiness(

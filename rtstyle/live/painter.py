@@ -13,17 +13,21 @@ from rtstyle.live.adaptive import AdaptiveHeight
 from rtstyle.live.controls import Controls
 from rtstyle.live.overlay import draw_notice
 from rtstyle.pixels import Pixels
-from rtstyle.stylizer import Stylizer
+from rtstyle.stabilize import Stabilizer
+from rtstyle.stylizer import Look, Stylizer
 
 
 class LivePainter:
     """Mirrors, freezes and paints; keeps the unpainted picture beside the painting for the before|after split."""
 
-    def __init__(self, stylizer: Stylizer, controls: Controls, height: AdaptiveHeight) -> None:
+    def __init__(self, stylizer: Stylizer, controls: Controls, height: AdaptiveHeight, *, stabilize: bool = False) -> None:
         self.stylizer = stylizer
         self.controls = controls
         self.height = height
         self._frozen: Pixels | None = None
+        self._stabilizer = Stabilizer() if stabilize else None
+        self._steadied: tuple[Look, bool] | None = None
+        """The look and the mirroring that the stabilizer's last frame had."""
 
     def paint_frames(self, frames: Sequence[Frame]) -> Sequence[Frame]:
         """Paint each frame in the look of the moment."""
@@ -41,6 +45,10 @@ class LivePainter:
         painted = self.stylizer.paint(picture[None], look)[0]
         if not look.mix.is_none:
             self.height.painted(time.monotonic() - begun)
+        if self._stabilizer is not None:
+            manner = look, controls.mirror
+            cut, self._steadied = frame.scene_cut or manner != self._steadied, manner
+            painted = self._stabilizer.steady(picture, painted, cut=cut)
         if frame.notice:
             painted = draw_notice(painted, frame.notice)
         return replace(frame, data=painted, original=picture)

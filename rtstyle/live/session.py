@@ -76,6 +76,7 @@ class Session:
     outputs: Outputs
     size: Size | None = None
     """(height, width) to bring frames to; None keeps the source's."""
+    stabilize: bool = False
     asked: str = ""
     """The size and rate that were asked of the source, for the message that tells what it gives."""
     announce: Announce = logger.info
@@ -100,7 +101,7 @@ class Session:
                 RunConfig(size=self.size),
                 stop=self.controls.stop,
                 recorder=recorder,
-                painter=LivePainter(self.stylizer, self.controls, self.height),
+                painter=LivePainter(self.stylizer, self.controls, self.height, stabilize=self.stabilize),
             )
         return Report(stats=stats, saved=(*recording.saved, *stills.saved))
 

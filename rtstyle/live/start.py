@@ -32,6 +32,7 @@ class Wishes:
     loop: bool | None = None
     strength: float = 1.0
     keep_colors: bool = False
+    stabilize: bool = False
     mirror: bool = False
     cycle: str | None = None
     fps_target: float = 30.0
@@ -74,6 +75,7 @@ def start(wishes: Wishes, open_stylizer: Callable[[], Stylizer], *, announce: An
         height,
         wishes.outputs,
         size=size if isinstance(source, PacedSource) else None,
+        stabilize=wishes.stabilize,
         asked=" at ".join(wish for wish in (wishes.size, f"{wishes.rate} fps" if wishes.rate else None) if wish),
         announce=announce,
     )

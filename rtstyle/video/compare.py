@@ -8,15 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from rtstyle.frame import Frame
-from rtstyle.stylizer import Stylizer
+from rtstyle.pipeline import FramePainter
 
 
 @dataclass(frozen=True)
 class SideBySide:
     """Paints frames and puts each to the right of its original: frames become twice as wide."""
 
-    stylizer: Stylizer
+    painter: FramePainter
 
     def paint_frames(self, frames: Sequence[Frame]) -> Sequence[Frame]:
-        painted = self.stylizer.paint(np.stack([frame.data for frame in frames]))
-        return [frame.with_data(np.concatenate([frame.data, data], axis=1)) for frame, data in zip(frames, painted, strict=True)]
+        pairs = zip(frames, self.painter.paint_frames(frames), strict=True)
+        return [frame.with_data(np.concatenate([frame.data, painted.data], axis=1)) for frame, painted in pairs]

@@ -12,7 +12,7 @@ from typing import Protocol
 from rtstyle.config import RunConfig, target_size
 from rtstyle.errors import RTStyleError, UsageError
 from rtstyle.frame import StreamInfo
-from rtstyle.pipeline import FramePainter, run
+from rtstyle.pipeline import FramePainter, PlainPainter, run
 from rtstyle.sinks.broadcast import BroadcastSink, is_broadcast
 from rtstyle.sinks.encoders import EDIT_LISTS, VideoOptions
 from rtstyle.sinks.pictures import PictureSink, is_pictures
@@ -23,6 +23,7 @@ from rtstyle.sources.opening import check_input, is_live, is_url
 from rtstyle.sources.relay import RelaySource
 from rtstyle.sources.tracks import FileTracks
 from rtstyle.sources.video import Damage, ReadOptions, VideoSource
+from rtstyle.stabilize import SteadyPainter
 from rtstyle.stats import RunStats
 from rtstyle.stylizer import Stylizer
 from rtstyle.video.compare import SideBySide
@@ -44,6 +45,8 @@ class FilmOptions:
     overwrite: bool = False
     compare: bool = False
     """Write the picture before painting to the left of the painted one."""
+    stabilize: bool = False
+    """Steady the painted frames; see :mod:`rtstyle.stabilize`."""
     resume: bool = False
     """Go on with ``NAME.partial.EXT`` where there is one."""
 
@@ -186,7 +189,9 @@ class _Film:
         size = target_size(reader.info.size, wanted=self.options.size, scale=self.options.scale)
         if self.listener is not None:
             self.listener.begin(reader.info)
-        painter: FramePainter | None = SideBySide(self.stylizer) if self.options.compare else None
+        painter: FramePainter = SteadyPainter(self.stylizer) if self.options.stabilize else PlainPainter(self.stylizer)
+        if self.options.compare:
+            painter = SideBySide(painter)
         return run(
             reader,
             self.stylizer,
@@ -201,7 +206,7 @@ class _Film:
         it = self.options
         read = replace(it.read, threads=0, timeout=0.0)
         look = self.stylizer.look, self.stylizer.bank.tier
-        return fingerprint(Path(self.source), look, read, it.write, it.size, it.scale, it.audio, it.compare)
+        return fingerprint(Path(self.source), look, read, it.write, it.size, it.scale, it.audio, it.compare, it.stabilize)
 
     def _take_ticket(self, sink: VideoSink) -> None:
         if is_url(self.source):

@@ -9,6 +9,7 @@ from pathlib import Path
 from rtstyle.config import target_size
 from rtstyle.errors import SourceError, UsageError
 from rtstyle.frame import Frame
+from rtstyle.pipeline import PlainPainter
 from rtstyle.pixels import Pixels, resize
 from rtstyle.sinks.images import write_still
 from rtstyle.sources.video import VideoSource
@@ -52,4 +53,4 @@ def _frame_at(source: str, moment: Fraction, options: FilmOptions) -> Frame:
 def _painted(frame: Frame, stylizer: Stylizer, options: FilmOptions) -> Pixels:
     size = target_size(frame.size, wanted=options.size, scale=options.scale)
     frame = frame.with_data(resize(frame.data, size)) if size else frame
-    return SideBySide(stylizer).paint_frames([frame])[0].data if options.compare else stylizer.paint_one(frame.data)
+    return SideBySide(PlainPainter(stylizer)).paint_frames([frame])[0].data if options.compare else stylizer.paint_one(frame.data)
