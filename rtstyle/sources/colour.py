@@ -39,6 +39,7 @@ class Converter:
 
     def __init__(self) -> None:
         self._reformatter = VideoReformatter()
+        self._interleaver = VideoReformatter()
         self.tone_mapped = False
         """Whether a frame was HDR and was brought to SDR."""
 
@@ -49,11 +50,18 @@ class Converter:
             return tone_map(self._convert(frame, "rgb48le"), frame)
         if _has_alpha(frame):
             return over_black(self._convert(frame, "rgba"))
-        return self._convert(frame, "rgb24")
+        if frame.format.is_rgb:
+            return self._convert(frame, "rgb24")
+        # Same values, a third of the time: the scaler's fast loops write planes only, and interleaving those is cheap.
+        planes = self._reformatted(frame, "gbrp")
+        return np.ascontiguousarray(self._interleaver.reformat(planes, format="rgb24", threads=1).to_ndarray())
 
     def _convert(self, frame: VideoFrame, target: str) -> NDArray[Any]:
         """(H, W, C) in the depth of ``target``."""
-        converted = self._reformatter.reformat(
+        return np.ascontiguousarray(self._reformatted(frame, target).to_ndarray())
+
+    def _reformatted(self, frame: VideoFrame, target: str) -> VideoFrame:
+        return self._reformatter.reformat(
             frame,
             format=target,
             src_colorspace=_matrix(frame),
@@ -62,7 +70,6 @@ class Converter:
             interpolation=ACCURATE,
             threads=1,  # its own threads cost more than they save at every size below 4K
         )
-        return np.ascontiguousarray(converted.to_ndarray())
 
 
 def _matrix(frame: VideoFrame) -> Colorspace | None:
