@@ -232,6 +232,53 @@ def train(recipe: Recipe, given: dict[str, Any], **more: Any) -> Trainer:
     return trainer
 
 
+def test_lbfgs_fits_a_vector_faster_than_adam(tmp_path: Path, weights: dict[str, Path]) -> None:
+    last: dict[str, float] = {}
+    for optimizer in ("adam", "lbfgs"):
+        recipe, given = recipe_for(tmp_path, optimizer=optimizer, strength_share=0.0, batch_size=1, steps=8, warmup=1)
+        given["photos"] = given["photos"][:1]
+        train(recipe, given, loss_weights=weights["vgg19"], freeze_network=True)
+        rows = [line.split(",") for line in (tmp_path / "run" / "log.csv").read_text().splitlines()]
+        total = [float(row[1]) + 10 * float(row[2]) for row in rows[1:]]
+        assert total[-1] < total[0]
+        last[optimizer] = total[-1]
+    assert last["lbfgs"] < last["adam"]
+
+
+def test_lbfgs_goes_on_from_a_checkpoint(tmp_path: Path, weights: dict[str, Path]) -> None:
+    recipe, given = recipe_for(tmp_path, optimizer="lbfgs", strength_share=0.0, batch_size=1, steps=4)
+    whole = train(recipe, given, loss_weights=weights["vgg19"], freeze_network=True).vectors
+    half, _ = recipe_for(tmp_path, optimizer="lbfgs", strength_share=0.0, batch_size=1, steps=2)
+    train(half, given, loss_weights=weights["vgg19"], freeze_network=True)
+    torch.manual_seed(0)
+    network = build_network(recipe.net)
+    options = {"loss_weights": weights["vgg19"], "freeze_network": True}
+    trainer = Trainer(recipe, network=network, vectors=network.neutral_style()[None], **given, **options)
+    trainer.resume()
+    assert trainer.run()
+    assert torch.allclose(trainer.vectors, whole, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "freeze", "said"),
+    [
+        ({}, False, "use adam with --full"),
+        ({"strength_share": 0.25}, True, "without chance"),
+        ({"temporal_weight": 1.0}, True, "without chance"),
+        ({"optimizer": "sgd"}, True, "legal: adam, lbfgs"),
+    ],
+)
+def test_lbfgs_is_refused_where_it_does_not_apply(
+    tmp_path: Path, weights: dict[str, Path], changes: dict[str, Any], freeze: bool, said: str
+) -> None:
+    def attempt() -> None:
+        recipe, given = recipe_for(tmp_path, **{"optimizer": "lbfgs", "strength_share": 0.0, **changes})
+        train(recipe, given, loss_weights=weights["vgg19"], freeze_network=freeze)
+
+    with pytest.raises(UsageError, match=said):
+        attempt()
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -249,7 +296,7 @@ def test_training_takes_every_option(tmp_path: Path, weights: dict[str, Path], c
     trainer = train(recipe, given, loss_weights=weights[recipe.loss_network])
     rows = (tmp_path / "run" / "log.csv").read_text().splitlines()
     assert len(rows) >= 2
-    assert trainer.running["style"] > 0
+    assert trainer.record.running["style"] > 0
     again = build_network(recipe.net)
     again.load_state_dict(torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["network"])
 

@@ -24,9 +24,11 @@ from rtstyle.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkp
 from rtstyle.training.data import PhotoBatches, held_out, list_pictures, load_painting, training_photos
 from rtstyle.training.export import export_tier
 from rtstyle.training.fit import FIT_RECIPE, fit_style
-from rtstyle.training.loop import LOG, Progress, Trainer, learning_rate_factor
+from rtstyle.training.loop import Progress, Trainer
 from rtstyle.training.motion import Motion, MotionConfig
 from rtstyle.training.recipe import Recipe, StyleSource
+from rtstyle.training.record import LOG
+from rtstyle.training.steps import learning_rate_factor
 
 TINY = NetConfig(width=4, blocks=0, deep_blocks=1)
 RECIPE = Recipe(
@@ -118,7 +120,7 @@ def test_a_step_that_is_not_finite_is_skipped_and_the_rate_halved(
     trainer.photos = [good, good * float("nan"), good]
     before = [p.clone() for p in trainer.network.parameters()]
     trainer.run()
-    assert trainer.rate_scale == 0.5
+    assert trainer.steps.rate_scale == 0.5
     assert "learning rate halved" in caplog.text
     assert all(torch.isfinite(p).all() for p in trainer.network.parameters())
     assert any(not torch.equal(p, q) for p, q in zip(before, trainer.network.parameters(), strict=True))

@@ -25,6 +25,9 @@ def train(
     epochs: Annotated[float | None, typer.Option(min=0.0, help="Instead of --steps: passes over the photos.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Photos a step.")] = None,
     image_size: Annotated[int | None, typer.Option(min=64, help="Side of the training crops in pixels.")] = None,
+    optimizer: Annotated[
+        str | None, typer.Option(help="adam, or lbfgs: fits the vector to one batch of photos that stays (--batch-size 16).")
+    ] = None,
     lr: Annotated[float | None, typer.Option(help="Learning rate (of the vector, or with --full of the network).")] = None,
     style_weight: Annotated[float | None, typer.Option(min=0.0, help="More paint; content has the weight 1.")] = None,
     temporal_weight: Annotated[float | None, typer.Option(min=0.0, help="Steadier in video.")] = None,
@@ -64,6 +67,7 @@ def train(
         "steps": steps,
         "batch_size": batch_size,
         "image_size": image_size,
+        "optimizer": optimizer,
         "learning_rate" if full else "vector_learning_rate": lr,
         "style_weight": style_weight,
         "temporal_weight": temporal_weight,

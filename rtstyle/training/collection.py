@@ -17,8 +17,9 @@ from rtstyle.training.checkpoint import load_checkpoint
 from rtstyle.training.curves import draw_curves
 from rtstyle.training.data import held_out, list_pictures, training_photos
 from rtstyle.training.export import export_tier
-from rtstyle.training.loop import LOG, Trainer
+from rtstyle.training.loop import Trainer
 from rtstyle.training.recipe import Recipe
+from rtstyle.training.record import LOG
 from rtstyle.training.widen import widen
 
 

@@ -14,8 +14,9 @@ from rtstyle.nets import network_config
 from rtstyle.training.curves import draw_curves
 from rtstyle.training.data import list_pictures
 from rtstyle.training.fit import FIT_RECIPE, FULL_RECIPE, FitResult, fit_style
-from rtstyle.training.loop import LOG, Progress
+from rtstyle.training.loop import Progress
 from rtstyle.training.recipe import Recipe
+from rtstyle.training.record import LOG
 from rtstyle.training.remember import photo_folder
 
 

@@ -6,13 +6,12 @@ import dataclasses
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from rtstyle.errors import UsageError
 from rtstyle.nets import NetworkConfig, architecture, network_config
 from rtstyle.nets.transformer import NetConfig
-from rtstyle.perceptual.backbones import find_backbone
-from rtstyle.perceptual.losses import GRAM_NORMALISATIONS, STYLE_MEASURES, GramNormalisation, StyleMeasure, layer_weights
+from rtstyle.perceptual.config import LossConfig, check_choice
 from rtstyle.training.motion import MotionConfig
 
 T = TypeVar("T")
@@ -37,8 +36,8 @@ class StyleSource:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """A training run. Losses are relative (see ``perceptual.losses``), so weights carry over between paintings."""
+class Recipe(LossConfig):
+    """A training run."""
 
     tier: str = "live"
     net: NetworkConfig = field(default_factory=NetConfig)
@@ -50,21 +49,11 @@ class Recipe:
     """Side of the square training crops, in pixels."""
     photo_scale: tuple[int, int] = (288, 448)
     """Range of short sides to which a photo is scaled before the crop."""
-    painting_size: int = 512
-    """Short side of the painting when its gram matrices are taken; it sets how broad the strokes are."""
+    optimizer: Literal["adam", "lbfgs"] = "adam"
+    """``lbfgs`` fits style vectors, with the network frozen, on one batch of photos that stays; see ``training.steps``."""
     learning_rate: float = 3e-3
     vector_learning_rate: float = 6e-3
     warmup: int = 50
-    loss_network: str = "vgg19"
-    """``vgg19``, ``vgg16`` or ``resnet18``."""
-    content_layers: dict[str, float] = field(default_factory=dict[str, float])
-    """Layers and their weights (a plain list in the file weights all the same); the loss network's usual ones if empty."""
-    style_layers: dict[str, float] = field(default_factory=dict[str, float])
-    style_measure: StyleMeasure = "relative"
-    gram_normalisation: GramNormalisation = "pixels"
-    content_weight: float = 1.0
-    style_weight: float = 10.0
-    total_variation_weight: float = 0.1
     temporal_weight: float = 100.0
     feature_temporal_weight: float = 0.2
     motion: MotionConfig = field(default_factory=MotionConfig)
@@ -77,6 +66,7 @@ class Recipe:
     seed: int = 1
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name in ("steps", "batch_size", "learning_rate"):
             if getattr(self, name) <= 0:
                 raise UsageError(f"{name} is {getattr(self, name)}; it must be above 0")
@@ -84,12 +74,7 @@ class Recipe:
             raise UsageError(f"image_size is {self.image_size}; it must be a multiple of {self.net.multiple}, at least 64")
         if not self.image_size <= self.photo_scale[0] <= self.photo_scale[1]:
             raise UsageError(f"photo_scale {self.photo_scale} must be a rising range from image_size ({self.image_size}) up")
-        for name, legal in (("style_measure", STYLE_MEASURES), ("gram_normalisation", GRAM_NORMALISATIONS)):
-            if getattr(self, name) not in legal:
-                raise UsageError(f"{name} is '{getattr(self, name)}'; legal: {', '.join(legal)}")
-        backbone = find_backbone(self.loss_network)
-        for name, usual in (("content_layers", backbone.content_layers), ("style_layers", backbone.style_layers)):
-            object.__setattr__(self, name, layer_weights(getattr(self, name) or usual))
+        check_choice(self, "optimizer", ("adam", "lbfgs"))
 
     @classmethod
     def load(cls, path: Path) -> Recipe:

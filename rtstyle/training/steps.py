@@ -1,0 +1,137 @@
+"""One step down: Adam where the photos change from step to step, L-BFGS where they stay."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from rtstyle.errors import UsageError
+from rtstyle.training.objective import StepLosses
+from rtstyle.training.recipe import Recipe
+
+logger = logging.getLogger(__name__)
+
+LARGEST_GRADIENT = 10.0
+MEMORY = 20
+"""Steps that L-BFGS remembers."""
+
+
+class Steps:
+    """Changes the parameters of ``groups`` so that what ``forward(photos, chosen, taught)`` returns falls."""
+
+    def __init__(
+        self, recipe: Recipe, forward: nn.Module, groups: Sequence[dict[str, Any]], device: torch.device, precision: torch.dtype
+    ) -> None:
+        self.recipe = recipe
+        self.forward = forward
+        self.device = device
+        self.precision = precision
+        self.rate_scale = 1.0
+        """Halved whenever the numbers diverge."""
+        self.base_rates = [group["lr"] for group in groups]
+        self.trainable: list[nn.Parameter] = [p for group in groups for p in group["params"]]
+        self.optimizer = self._lbfgs() if recipe.optimizer == "lbfgs" else torch.optim.Adam(groups)
+        self.scaler = torch.amp.GradScaler(device.type, enabled=precision is torch.float16)  # type: ignore[attr-defined]
+
+    def take(self, step: int, photos: Tensor, chosen: Tensor, taught: Tensor | None) -> StepLosses | None:
+        """Step number ``step``; returns the losses it started from, or None where it was skipped as not finite."""
+        if isinstance(self.optimizer, torch.optim.LBFGS):
+            return self._descend(step, photos, chosen, taught)
+        factor = self.rate_scale * learning_rate_factor(step, self.recipe.steps, self.recipe.warmup)
+        for group, rate in zip(self.optimizer.param_groups, self.base_rates, strict=True):
+            group["lr"] = rate * factor
+        losses = self._evaluate(photos, chosen, taught)
+        self.scaler.unscale_(self.optimizer)
+        norm = nn.utils.clip_grad_norm_(self.trainable, LARGEST_GRADIENT)
+        if not (torch.isfinite(losses.total) and torch.isfinite(norm)):
+            if self.precision is not torch.float16:
+                self._halve(step)
+            self.scaler.update()
+            return None
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        return losses
+
+    def _evaluate(self, photos: Tensor, chosen: Tensor, taught: Tensor | None) -> StepLosses:
+        self.optimizer.zero_grad(set_to_none=True)
+        with autocast(self.device, self.precision):
+            losses: StepLosses = self.forward(photos, chosen, taught)
+        self.scaler.scale(losses.total).backward()
+        return losses
+
+    def _descend(self, step: int, photos: Tensor, chosen: Tensor, taught: Tensor | None) -> StepLosses | None:
+        """One iteration of L-BFGS with its line search: two evaluations at least."""
+        found: list[StepLosses] = []
+        before = [p.detach().clone() for p in self.trainable]
+
+        def evaluate() -> Tensor:
+            found.append(self._evaluate(photos, chosen, taught))
+            return found[-1].total
+
+        self.optimizer.step(evaluate)  # type: ignore[arg-type]
+        if torch.isfinite(found[0].total) and all(torch.isfinite(p).all() for p in self.trainable):
+            return found[0]
+        with torch.no_grad():
+            for p, kept in zip(self.trainable, before, strict=True):
+                p.copy_(kept)
+        self._halve(step)
+        self.optimizer = self._lbfgs()
+        return None
+
+    def _halve(self, step: int) -> None:
+        self.rate_scale /= 2
+        logger.warning("step %d: the loss is not finite; step skipped, learning rate halved", step)
+
+    def _lbfgs(self) -> torch.optim.LBFGS:
+        return torch.optim.LBFGS(
+            self.trainable,
+            lr=self.rate_scale,
+            max_iter=1,
+            history_size=MEMORY,
+            tolerance_grad=0,
+            tolerance_change=0,
+            line_search_fn="strong_wolfe",
+        )
+
+
+def check_optimizer(recipe: Recipe, *, freeze_network: bool, workers: int, precision: torch.dtype) -> None:
+    """Raise :class:`UsageError` where L-BFGS is asked for and does not apply.
+
+    It compares gradients from one step to the next, so everything has to stay as it is between them: one batch of photos, the
+    same for all steps, and nothing drawn at random.
+    """
+    if recipe.optimizer != "lbfgs":
+        return
+    if not freeze_network:
+        raise UsageError("L-BFGS needs the same photos at every step, too few to train a network on: use adam with --full")
+    if recipe.temporal_weight or recipe.strength_share:
+        raise UsageError("L-BFGS needs steps without chance: set temporal_weight and strength_share to 0, or use adam")
+    if workers > 1 or precision is torch.float16:
+        raise UsageError("L-BFGS runs in one process and not in float16: use adam here")
+
+
+def learning_rate_factor(step: int, steps: int, warmup: int) -> float:
+    """In [0, 1]: linear warm-up, then half a cosine down to a hundredth."""
+    if step < warmup:
+        return (step + 1) / warmup
+    progress = min(1.0, (step - warmup) / max(1, steps - warmup))
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def autocast_dtype(device: torch.device) -> torch.dtype:
+    """bfloat16 where the device computes in it, float16 on older GPUs, else float32."""
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    if device.type == "cpu":
+        return torch.bfloat16 if torch.ops.mkldnn._is_mkldnn_bf16_supported() else torch.float32
+    return torch.float32
+
+
+def autocast(device: torch.device, precision: torch.dtype) -> torch.autocast:
+    """A context in which networks run in ``precision``."""
+    return torch.autocast(device.type, dtype=precision, enabled=precision is not torch.float32)
