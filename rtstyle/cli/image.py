@@ -10,6 +10,7 @@ import typer
 from rtstyle.cli.shared import (
     DeviceOption,
     KeepColorsOption,
+    NoiseOption,
     OverwriteOption,
     PaintHeightOption,
     StrengthOption,
@@ -27,9 +28,7 @@ def image(
     strength: StrengthOption = 1.0,
     keep_colors: KeepColorsOption = False,
     paint_height: PaintHeightOption = None,
-    noise: Annotated[
-        float | None, typer.Option(min=0.0, help="Texture networks only: how far to depart from the picture; 1 as trained.")
-    ] = None,
+    noise: NoiseOption = None,
     tier: TierOption = Tier.auto,
     device: DeviceOption = "auto",
     weights: WeightsOption = None,
@@ -46,10 +45,15 @@ def image(
     jobs = plan_stills(paths[:-1], paths[-1], mixes, overwrite=overwrite)
     names = ",".join(dict.fromkeys(name for mix in mixes for name, _ in mix.parts))
     stylizer = open_stylizer(
-        names, strength=strength, keep_colors=keep_colors, paint_height=paint_height, tier=tier, device=device, weights=weights
+        names,
+        strength=strength,
+        keep_colors=keep_colors,
+        paint_height=paint_height,
+        noise=noise,
+        tier=tier,
+        device=device,
+        weights=weights,
     )
-    if noise is not None:
-        stylizer.bank.set_noise(noise)
     failed = 0
     for (path, _, out), error in paint_stills(jobs, stylizer):
         if error is None:

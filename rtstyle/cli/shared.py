@@ -47,6 +47,10 @@ StabilizeOption = Annotated[
     bool,
     typer.Option("--stabilize", help="Steady the painted frames: each keeps some of the one before, moved along with the film."),
 ]
+NoiseOption = Annotated[
+    float | None,
+    typer.Option(min=0.0, help="Texture networks only: how far to depart from the picture; 0 least, 1 as trained."),
+]
 TierOption = Annotated[Tier, typer.Option(help="Which network: live is fast, studio is finer.")]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps, ...")]
 EngineOption = Annotated[
@@ -69,13 +73,17 @@ def open_stylizer(
     strength: float = 1.0,
     keep_colors: bool = False,
     paint_height: int | None = None,
+    noise: float | None = None,
     tier: Tier = Tier.auto,
     device: str = "auto",
     weights: Path | None = None,
     engine: EngineName = EngineName.auto,
     work: Work = "still",
 ) -> Stylizer:
-    """The Stylizer that the shared options describe; ``work`` as for :func:`rtstyle.engines.open_engine`."""
+    """The Stylizer that the shared options describe; ``work`` as for :func:`rtstyle.engines.open_engine`.
+
+    ``noise`` raises :class:`UsageError` for networks that paint without.
+    """
     from rtstyle.devices import resolve_tier
     from rtstyle.engines import open_engine
     from rtstyle.styles import StyleBank, StyleMix
@@ -84,6 +92,8 @@ def open_stylizer(
     look = open_look(style, strength=strength, keep_colors=keep_colors, paint_height=paint_height)
     where = open_device(device)
     bank = StyleBank.open(StyleMix.parse(style), tier=resolve_tier(tier.value, look.mix, where, weights), folder=weights)
+    if noise is not None:
+        bank.set_noise(noise)
     return Stylizer(bank, look, device=where, engine=open_engine(engine.value, bank.network, where, work=work))
 
 

@@ -12,6 +12,7 @@ from rtstyle.cli.shared import (
     EngineName,
     EngineOption,
     KeepColorsOption,
+    NoiseOption,
     OverwriteOption,
     StabilizeOption,
     StrengthOption,
@@ -40,6 +41,7 @@ def webcam(
     loop: Annotated[bool | None, typer.Option("--loop/--once", help="Repeat a film; by default where there is a window.")] = None,
     strength: StrengthOption = 1.0,
     keep_colors: KeepColorsOption = False,
+    noise: NoiseOption = None,
     stabilize: StabilizeOption = False,
     mirror: Annotated[bool, typer.Option("--mirror", help="Begin mirrored.")] = False,
     cycle: Annotated[str | None, typer.Option(help="The next style comes by itself, for example every 10s.")] = None,
@@ -97,7 +99,7 @@ def webcam(
     )
     report = start(
         wishes,
-        lambda: open_stylizer(style, tier=tier, device=device, weights=weights, engine=engine, work="live"),
+        lambda: open_stylizer(style, noise=noise, tier=tier, device=device, weights=weights, engine=engine, work="live"),
         announce=lambda text: typer.echo(text, err=True),
     )
     typer.echo(summary(report))
