@@ -10,7 +10,7 @@ import os
 import sys
 
 from rtstyle.errors import RTStyleError
-from rtstyle.webui.server import PageServer
+from rtstyle.webui.server import serve
 from rtstyle.webui.settings import PageConfig, parse_auth
 
 
@@ -22,11 +22,11 @@ def main() -> None:
             port=int(os.environ.get("GRADIO_SERVER_PORT", "7860")),
             auth=parse_auth(os.environ.get("RTSTYLE_AUTH")),
         )
-        server = PageServer(config)
+        serve(config, lambda server: print(f"rtstyle is at {server.url}", flush=True))
     except (RTStyleError, ValueError) as error:
         sys.exit(f"rtstyle: {error}")
-    print(f"rtstyle is at {server.url}")
-    server.run()
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 if __name__ == "__main__":

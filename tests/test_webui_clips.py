@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import av
+import gradio as gr
 import numpy as np
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from rtstyle.webui.jobs import Job
+from rtstyle.webui.jobs import Job, Jobs
+from rtstyle.webui.messages import VisitorError
 from rtstyle.webui.server import PageServer
 from rtstyle.webui.uploads import looks_like_a_clip
 
@@ -143,16 +145,28 @@ def test_stopping_keeps_what_is_painted_and_frees_the_place(
 
 
 def test_the_clip_of_a_visitor_who_leaves_is_given_up(page: PageServer) -> None:
-    jobs = page.studio.jobs[0]
-    job = jobs.begin("somebody", Job(lambda stop: stop.wait(20)))
-    watching = job.watch(0.01)
+    job = Job(lambda stop: stop.wait(20))
+    watching = page.studio.jobs[0].follow(gr.Request(session_hash="somebody"), job)
     next(watching)
     page.studio.left("somebody else")
     assert not job.stop.is_set()
     page.studio.left("somebody")
     list(watching)
     assert job.result is True
-    jobs.end("somebody")
+
+
+def test_a_visitor_has_one_clip_painted_at_a_time_and_all_end_with_the_server() -> None:
+    jobs, somebody = Jobs(), gr.Request(session_hash="somebody")
+    first = Job(lambda stop: stop.wait(20))
+    watching = jobs.follow(somebody, first)
+    next(watching)
+    with pytest.raises(VisitorError, match="worked on already"):
+        next(jobs.follow(somebody, Job(lambda stop: stop.wait(20))))
+    next(jobs.follow(gr.Request(session_hash="somebody else"), Job(lambda stop: stop.wait(20))))
+    jobs.close()
+    assert first.result is True
+    list(watching)
+    list(jobs.follow(somebody, Job(lambda stop: None)))
 
 
 def test_a_clip_that_is_too_long_is_refused(client: Client, tmp_path: Path) -> None:

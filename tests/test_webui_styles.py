@@ -16,8 +16,9 @@ from PIL import Image
 from rtstyle.styles import load_style_file
 from rtstyle.webui.curve import Curve, curve_svg
 from rtstyle.webui.messages import VisitorError
-from rtstyle.webui.newstyle import slug, tidy_title
+from rtstyle.webui.newstyle import tidy_title
 from rtstyle.webui.server import PageServer
+from rtstyle.webui.widgets import slug
 
 
 @pytest.fixture
@@ -121,8 +122,8 @@ def test_titles_and_file_names_are_made_harmless() -> None:
     assert tidy_title("  ${alert(1)} `x` \n <script> ") == "alert(1) x script"
     assert tidy_title("") == "My style"
     assert len(tidy_title("long " * 50)) <= 40
-    assert slug("../../Étude n° 1") == "tude-n-1"
-    assert slug("///") == "style"
+    assert slug("../../Étude n° 1", "style") == "tude-n-1"
+    assert slug("///", "style") == "style"
 
 
 def test_a_curve_is_drawn_within_its_frame() -> None:

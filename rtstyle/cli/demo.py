@@ -44,12 +44,13 @@ def demo(
         loss_weights=loss_weights,
         limits=limits,
     )
-    from rtstyle.webui.server import PageServer
+    from rtstyle.webui.server import PageServer, serve
 
-    server = PageServer(config)
-    typer.echo(f"rtstyle is at {server.url} (Ctrl-C ends it)")
-    if not config.is_local and config.auth is None:
-        typer.echo("anyone who reaches this machine can use the page; --auth USER:PASSWORD asks for a password", err=True)
-    if open_browser:
-        webbrowser.open(server.url)
-    server.run()
+    def ready(server: PageServer) -> None:
+        typer.echo(f"rtstyle is at {server.url} (Ctrl-C ends it)")
+        if not config.is_local and config.auth is None:
+            typer.echo("anyone who reaches this machine can use the page; --auth USER:PASSWORD asks for a password", err=True)
+        if open_browser:
+            webbrowser.open(server.url)
+
+    serve(config, ready)

@@ -11,9 +11,8 @@ import gradio as gr
 
 from rtstyle.frame import StreamInfo
 from rtstyle.sinks.encoders import VideoOptions
-from rtstyle.sinks.images import write_still
 from rtstyle.video.film import FilmOptions, FilmReport, paint_film
-from rtstyle.webui.jobs import Job, idle_buttons
+from rtstyle.webui.jobs import Job, JobButtons
 from rtstyle.webui.messages import readable
 from rtstyle.webui.panel import Panel
 from rtstyle.webui.studio import Studio
@@ -77,17 +76,16 @@ def build_clips(studio: Studio, panel: Panel) -> None:
         concurrency_limit=limits.painters,
         concurrency_id="paint",
     )
-    running = render.click(
+    JobButtons(start=render, stop=stop).connect(
+        handlers.jobs,
         handlers.render,
         [clip, *panel.widgets],
         [film, taste, bar, download, stop, render],
-        api_name="clip",
-        show_progress="hidden",
-        concurrency_limit=limits.films,
-        concurrency_id="film",
+        name="clip",
+        stop_name="stop_clip",
+        limit=limits.films,
+        pool="film",
     )
-    running.failure(idle_buttons, None, [render, stop], queue=False, show_progress="hidden", api_visibility="private")
-    stop.click(handlers.stop, None, None, api_name="stop_clip", queue=False, show_progress="hidden")
 
 
 class Clips:
@@ -114,9 +112,8 @@ class Clips:
             return gr.update(value=None, visible=True), gr.update(value=None, visible=False)
         look = self.studio.look(style, second, share, strength, keep_colors, paint_size)
         frame = open_clip(clip, self.studio.limits).frame_at(moment / 100)
-        path = self.studio.folder.new_path("frame.jpg")
-        write_still(self.studio.paint(frame.data, look), path)
-        return gr.update(value=str(path), visible=True), gr.update(visible=False)
+        painted = self.studio.write(self.studio.paint(frame.data, look), "frame.jpg")
+        return gr.update(value=painted, visible=True), gr.update(visible=False)
 
     @readable
     def render(
@@ -138,19 +135,10 @@ class Clips:
         options = FilmOptions(read=opened.options, write=WRITE, size=even_size(opened))
         painter = self.studio.painter(look)
         job = Job[FilmReport](lambda stop: paint_film(str(opened.path), target, painter, options, stop=stop, listener=counter))
-        session = request.session_hash if request else None
-        self.jobs.begin(session, job)
-        same = gr.update()
-        try:
-            for _ in job.watch():
-                yield same, same, gr.update(value=counter.bar()), same, gr.update(interactive=True), gr.update(interactive=False)
-        finally:
-            self.jobs.end(session)
+        same, off, on = gr.update(), gr.update(interactive=False), gr.update(interactive=True)
+        for _ in self.jobs.follow(request, job):
+            yield same, same, gr.update(value=counter.bar()), same, on, off
         yield self._done(job.result)
-
-    def stop(self, request: gr.Request) -> None:
-        """End the visitor's own film; what is painted of it is kept."""
-        self.jobs.stop(request.session_hash)
 
     def _done(self, report: FilmReport) -> tuple[Update, ...]:
         stats = report.stats

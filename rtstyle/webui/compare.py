@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -14,12 +13,11 @@ import gradio as gr
 from rtstyle.errors import RTStyleError, WeightsError
 from rtstyle.optimize import Optimised, OptimizeConfig, PictureLoss, Point, optimize
 from rtstyle.optimize.loss import fit_painting
-from rtstyle.pixels import Pixels, resize, scaled_size
-from rtstyle.sinks.images import write_still
+from rtstyle.pixels import Pixels
 from rtstyle.stylizer import Look
 from rtstyle.webui.curve import Curve, curve_svg
-from rtstyle.webui.jobs import Job, idle_buttons
-from rtstyle.webui.limits import open_photo
+from rtstyle.webui.jobs import Job, JobButtons
+from rtstyle.webui.limits import no_larger, open_photo
 from rtstyle.webui.messages import VisitorError, readable
 from rtstyle.webui.newstyle import NO_LOSS_NETWORK
 from rtstyle.webui.panel import Panel
@@ -62,19 +60,24 @@ def build_compare(studio: Studio, panel: Panel, learned: gr.State) -> None:
         stop = gr.Button("Stop", variant="stop", interactive=False, min_width=120, elem_id="rt-cmp-stop")
     bar = gr.HTML(status_line("Choose a style, add its painting, and compare"), elem_id="rt-cmp-status")
     curve = gr.HTML("", elem_id="rt-cmp-curve")
-    quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-    learned.change(lambda path: path or gr.update(), learned, painting, **quiet)
-    running = start.click(
+    learned.change(
+        lambda path: path or gr.update(),
+        learned,
+        painting,
+        queue=False,
+        show_progress="hidden",
+        api_visibility="private",
+    )
+    JobButtons(start=start, stop=stop).connect(
+        handlers.jobs,
         handlers.compare,
         [photo, painting, iterations, *panel.widgets],
         [fast, slow, bar, curve, start, stop],
-        api_name="compare",
-        show_progress="hidden",
-        concurrency_limit=1,
-        concurrency_id="learn",
+        name="compare",
+        stop_name="stop_comparing",
+        limit=1,
+        pool="learn",
     )
-    running.failure(idle_buttons, None, [start, stop], **quiet)
-    stop.click(handlers.stop, None, None, api_name="stop_comparing", queue=False, show_progress="hidden")
 
 
 @dataclass
@@ -83,10 +86,10 @@ class Race:
 
     stop: threading.Event
     history: list[Point] = field(default_factory=list[Point])
-    fast: Path | None = None
+    fast: str | None = None
     fast_seconds: float = 0.0
     fast_loss: float | None = None
-    slow: Path | None = None
+    slow: str | None = None
     begun: float = field(default_factory=time.perf_counter)
 
     def bar(self, look: str) -> str:
@@ -139,7 +142,7 @@ class Compare:
         """Paint both ways; yields the two pictures, the bar, the curve and the buttons."""
         del second, share, keep_colors, paint_size  # the reference knows one painting, its colours and one size
         look = self.studio.look(style, strength=strength)
-        content = _small(open_photo(photo, self.studio.limits)[0])
+        content = no_larger(open_photo(photo, self.studio.limits)[0], short_side=SIDE, multiple=4)
         if not painting:
             raise VisitorError("Add the painting that the chosen style was learned from: the slow way starts from it.")
         strokes = open_photo(painting, self.studio.limits)[0]
@@ -149,25 +152,15 @@ class Compare:
             races.append(Race(stop))
             return self._race(races[0], content, strokes, look, iterations)
 
-        session = request.session_hash if request else None
-        job = self.jobs.begin(session, Job(work))
+        job = Job(work)
         title = self.studio.title(style)
         same, off, on = gr.update(), gr.update(interactive=False), gr.update(interactive=True)
-        try:
-            for _ in job.watch():
-                race = races[0] if races else Race(job.stop)
-                yield (
-                    _shown(race.fast),
-                    _shown(race.slow),
-                    gr.update(value=race.bar(title)),
-                    gr.update(value=race.curve()),
-                    off,
-                    on,
-                )
-        finally:
-            self.jobs.end(session)
+        for _ in self.jobs.follow(request, job):
+            race = races[0] if races else Race(job.stop)
+            bar, curve = gr.update(value=race.bar(title)), gr.update(value=race.curve())
+            yield _shown(race.fast), _shown(race.slow), bar, curve, off, on
         race, result = races[0], job.result
-        slow = self._write(result.picture)
+        slow = self.studio.write(result.picture)
         ratio = result.seconds / max(1e-6, race.fast_seconds)
         last = result.history[-1]
         facts = status_line(
@@ -175,17 +168,13 @@ class Compare:
             f"optimised: {last.iteration} iterations, {result.seconds:.0f} s, loss {last.losses.total:.3f}",
             f"meanwhile the network paints {ratio:,.0f} pictures",
         )
-        yield same, gr.update(value=str(slow)), gr.update(value=facts), gr.update(value=race.curve()), on, off
-
-    def stop(self, request: gr.Request) -> None:
-        """End the visitor's own comparison."""
-        self.jobs.stop(request.session_hash)
+        yield same, gr.update(value=slow), gr.update(value=facts), gr.update(value=race.curve()), on, off
 
     def _race(self, race: Race, content: Pixels, strokes: Pixels, look: Look, iterations: int) -> Optimised:
         device = self.studio.device
         config = OptimizeConfig(iterations=int(iterations), scales=1)
         painted, race.fast_seconds = self._fast(content, look)
-        race.fast = self._write(painted)
+        race.fast = self.studio.write(painted)
         try:
             network = config.open_loss_network(device, self.studio.config.loss_weights)
         except WeightsError as error:
@@ -198,7 +187,7 @@ class Compare:
         def listen(point: Point, picture: Callable[[], Pixels]) -> bool:
             race.history.append(point)
             if point.iteration % PICTURE_EVERY == 0:
-                race.slow = self._write(picture())
+                race.slow = self.studio.write(picture())
             return not race.stop.is_set()
 
         try:
@@ -217,15 +206,6 @@ class Compare:
         self.studio.paint(content, look)
         return time.perf_counter() - begun
 
-    def _write(self, pixels: Pixels) -> Path:
-        path = self.studio.folder.new_path("picture.jpg")
-        write_still(pixels, path)
-        return path
 
-
-def _shown(path: Path | None) -> Update:
-    return gr.update(value=str(path)) if path else gr.update()
-
-
-def _small(pixels: Pixels) -> Pixels:
-    return resize(pixels, scaled_size(pixels.shape[:2], SIDE, 4)) if min(pixels.shape[:2]) > SIDE else pixels
+def _shown(path: str | None) -> Update:
+    return gr.update(value=path) if path else gr.update()

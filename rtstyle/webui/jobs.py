@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import gradio as gr
@@ -12,6 +14,7 @@ from rtstyle.webui.messages import VisitorError
 
 T = TypeVar("T")
 LOOK_SECONDS = 0.25
+END_SECONDS = 5.0
 
 
 class Job(Generic[T]):
@@ -42,6 +45,11 @@ class Job(Generic[T]):
             self.stop.set()
             self._thread.join()
 
+    def wait(self, seconds: float) -> None:
+        """Until the work is done, ``seconds`` at most."""
+        if self._thread.is_alive():
+            self._thread.join(seconds)
+
     def _run(self) -> None:
         try:
             self._result.append(self._work(self.stop))
@@ -53,32 +61,75 @@ class Jobs:
     """The running job of every visitor, by session."""
 
     def __init__(self) -> None:
-        self._running: dict[str, Job[object]] = {}
+        self._running: dict[str, Job[Any]] = {}
         self._lock = threading.Lock()
 
-    def begin(self, session: str | None, job: Job[T]) -> Job[T]:
-        """Note a visitor's job; raises :class:`VisitorError` where one runs already."""
+    def follow(self, request: gr.Request | None, job: Job[T]) -> Iterator[None]:
+        """Run a visitor's job, and yield until it is done; raises :class:`VisitorError` where they have one already."""
+        session = _session(request)
         with self._lock:
-            if session is not None and session in self._running:
+            if session in self._running:
                 raise VisitorError("One is being worked on already. Stop it first, or wait for it.")
-            if session is not None:
-                self._running[session] = job  # type: ignore[assignment]
-        return job
+            self._running[session] = job
+        try:
+            yield from job.watch()
+        finally:
+            with self._lock:
+                del self._running[session]
 
-    def end(self, session: str | None) -> None:
-        """The visitor's job is over."""
-        with self._lock:
-            self._running.pop(session or "", None)
+    def stop(self, request: gr.Request) -> None:
+        """Ask the visitor's own job to stop: what the stop button does."""
+        self.left(request.session_hash)
 
-    def stop(self, session: str | None) -> bool:
-        """Ask a visitor's job to stop; whether there was one."""
+    def left(self, session: str | None) -> None:
+        """Ask the job of a session, if it has one, to stop."""
         with self._lock:
             job = self._running.get(session or "")
         if job is not None:
             job.stop.set()
-        return job is not None
+
+    def close(self, seconds: float = END_SECONDS) -> None:
+        """Stop all jobs and wait for them, ``seconds`` each at most."""
+        with self._lock:
+            running = list(self._running.values())
+        for job in running:
+            job.stop.set()
+        for job in running:
+            job.wait(seconds)
 
 
-def idle_buttons() -> tuple[dict[str, Any], dict[str, Any]]:
-    """The buttons that start and stop a job, as they are while there is none."""
+@dataclass(frozen=True, kw_only=True)
+class JobButtons:
+    """The button that starts a visitor's job and the one that stops it; one of them is on at a time."""
+
+    start: gr.Button
+    stop: gr.Button
+
+    def connect(
+        self,
+        jobs: Jobs,
+        run: Callable[..., Any],
+        inputs: list[Any],
+        outputs: list[Any],
+        *,
+        name: str,
+        stop_name: str,
+        limit: int,
+        pool: str,
+    ) -> None:
+        """Run the generator ``run`` on a click, ``limit`` of a ``pool`` at once; names are those of the API."""
+        running = self.start.click(
+            run, inputs, outputs, api_name=name, show_progress="hidden", concurrency_limit=limit, concurrency_id=pool
+        )
+        quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
+        running.failure(_idle, None, [self.start, self.stop], api_visibility="private", **quiet)
+        self.stop.click(jobs.stop, None, None, api_name=stop_name, **quiet)
+
+
+def _idle() -> tuple[dict[str, Any], dict[str, Any]]:
     return gr.update(interactive=True), gr.update(interactive=False)
+
+
+def _session(request: gr.Request | None) -> str:
+    """A visitor's session; a name that is nobody's where there is none, so that such jobs do not shut each other out."""
+    return (request.session_hash if request else None) or f"nobody-{secrets.token_hex(8)}"

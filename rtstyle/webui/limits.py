@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from rtstyle.errors import SourceError
-from rtstyle.pixels import Pixels
+from rtstyle.pixels import Pixels, resize, scaled_size
 from rtstyle.sources.images import read_still
 from rtstyle.stylizer import SMALLEST_SIDE
 from rtstyle.webui.messages import VisitorError
@@ -45,6 +45,20 @@ def open_photo(path: str | None, limits: Limits) -> tuple[Pixels, Pixels | None]
         return read_still(file)
     except SourceError as error:
         raise VisitorError("That picture is damaged: it could not be decoded to its end.") from error
+
+
+def no_larger(
+    pixels: Pixels, *, short_side: int | None = None, long_side: int | None = None, least: int = 1, multiple: int = 1
+) -> Pixels:
+    """A picture with neither side above its bound: itself, or a smaller copy with the same shape.
+
+    ``least`` bounds the copy's short side from below; both sides are rounded to ``multiple``.
+    """
+    short, long = min(pixels.shape[:2]), max(pixels.shape[:2])
+    share = min(1.0, (short_side or short) / short, (long_side or long) / long)
+    if share == 1.0:
+        return pixels
+    return resize(pixels, scaled_size(pixels.shape[:2], max(least, round(share * short)), multiple))
 
 
 def check_bytes(path: Path, limit: int, what: str) -> None:

@@ -13,19 +13,17 @@ from typing import Any
 import gradio as gr
 
 from rtstyle.errors import RTStyleError, WeightsError
-from rtstyle.pixels import resize, scaled_size
-from rtstyle.sinks.images import write_still
 from rtstyle.styles import load_style_file
 from rtstyle.training.data import SMALLEST_PAINTING, list_pictures
 from rtstyle.training.fit import FIT_RECIPE, FitResult, fit_style
 from rtstyle.training.loop import Progress
-from rtstyle.webui.jobs import Job, idle_buttons
-from rtstyle.webui.limits import check_bytes, open_photo
+from rtstyle.webui.jobs import Job, JobButtons
+from rtstyle.webui.limits import check_bytes, no_larger, open_photo
 from rtstyle.webui.messages import VisitorError, readable
 from rtstyle.webui.panel import Panel, picker_styles, second_choices
 from rtstyle.webui.settings import MEGA
 from rtstyle.webui.studio import EXAMPLES, Studio
-from rtstyle.webui.widgets import photo_input, progress_bar, status_line, time_left
+from rtstyle.webui.widgets import photo_input, progress_bar, slug, status_line, time_left
 
 STEPS = [("quick", 100), ("usual", 300), ("thorough", 600)]
 USUAL_STEPS = 300
@@ -65,17 +63,16 @@ def build_newstyle(studio: Studio, panel: Panel) -> gr.State:
         stop = gr.Button("Stop and keep it", variant="stop", interactive=False, min_width=140, elem_id="rt-fit-stop")
         download = gr.DownloadButton("Download the style", interactive=False, min_width=140, elem_id="rt-style-download")
         load = gr.UploadButton("Load a style file", file_types=[".safetensors"], min_width=140, elem_id="rt-style-load")
-    running = learn.click(
+    JobButtons(start=learn, stop=stop).connect(
+        handlers.jobs,
         handlers.learn,
         [painting, name, steps, panel.own],
         [sheet, bar, learn, stop, download, panel.style, panel.second, panel.own, learned],
-        api_name="learn",
-        show_progress="hidden",
-        concurrency_limit=1,
-        concurrency_id="learn",
+        name="learn",
+        stop_name="stop_learning",
+        limit=1,
+        pool="learn",
     )
-    running.failure(idle_buttons, None, [learn, stop], queue=False, show_progress="hidden", api_visibility="private")
-    stop.click(handlers.stop, None, None, api_name="stop_learning", queue=False, show_progress="hidden")
     load.upload(
         handlers.load,
         [load, panel.own],
@@ -129,26 +126,22 @@ class NewStyle:
         """Fit a style; yields the sheet, the bar, the buttons, the download, the picker, the blend's choices, both states."""
         title = tidy_title(name)
         path = self._keep_painting(painting)
-        out = self.studio.folder.new_path(f"{slug(title)}.safetensors")
+        out = self.studio.folder.new_path(f"{slug(title, 'style')}.safetensors")
         heard: list[Watched] = []
 
         def work(stop: threading.Event) -> FitResult:
             heard.append(Watched(stop))
             return self._fit(path, out, title, steps, heard[0])
 
-        session = request.session_hash if request else None
-        job = self.jobs.begin(session, Job(work))
+        job = Job(work)
         same, off, on = gr.update(), gr.update(interactive=False), gr.update(interactive=True)
         shown: Path | None = None
-        try:
-            for _ in job.watch():
-                watched = heard[0] if heard else Watched(job.stop)
-                fresh = watched.sheet if watched.sheet != shown else None
-                shown = watched.sheet
-                sheet = gr.update(value=str(fresh)) if fresh else same
-                yield sheet, gr.update(value=watched.bar()), off, on, same, same, same, own, same
-        finally:
-            self.jobs.end(session)
+        for _ in self.jobs.follow(request, job):
+            watched = heard[0] if heard else Watched(job.stop)
+            fresh = watched.sheet if watched.sheet != shown else None
+            shown = watched.sheet
+            sheet = gr.update(value=str(fresh)) if fresh else same
+            yield sheet, gr.update(value=watched.bar()), off, on, same, same, same, own, same
         result = job.result
         card = self.studio.add_own(load_style_file(result.path), title)
         facts = status_line(
@@ -160,10 +153,6 @@ class NewStyle:
         sheet = gr.update(value=str(heard[0].sheet)) if heard[0].sheet else same
         download = gr.update(value=str(result.path), interactive=True)
         yield sheet, gr.update(value=facts), on, off, download, *self._offered(own, card.name), own, str(path)
-
-    def stop(self, request: gr.Request) -> None:
-        """End the visitor's own fit; the style is kept as far as it got."""
-        self.jobs.stop(request.session_hash)
 
     @readable
     def load(self, file: str | None, own: list[str] | None = None) -> tuple[Any, ...]:
@@ -192,11 +181,7 @@ class NewStyle:
         size = pixels.shape[:2]
         if min(size) < SMALLEST_PAINTING:
             raise VisitorError(f"That painting is {size[1]}x{size[0]}; both sides need at least {SMALLEST_PAINTING} pixels.")
-        if max(size) > PAINTING_SIDE:
-            pixels = resize(pixels, scaled_size(size, max(SMALLEST_PAINTING, round(min(size) * PAINTING_SIDE / max(size)))))
-        path = self.studio.folder.new_path("painting.png")
-        write_still(pixels, path)
-        return path
+        return Path(self.studio.write(no_larger(pixels, long_side=PAINTING_SIDE, least=SMALLEST_PAINTING), "painting.png"))
 
     def _fit(self, painting: Path, out: Path, title: str, steps: int, watched: Watched) -> FitResult:
         config = self.studio.config
@@ -227,8 +212,3 @@ NO_LOSS_NETWORK = (
 def tidy_title(name: str) -> str:
     """What a visitor calls a style, in one short line."""
     return " ".join(re.sub(r"[^\w\s'().,&-]", "", str(name)).split())[:LONGEST_NAME] or "My style"
-
-
-def slug(title: str) -> str:
-    """A title as a file name: letters and digits of ASCII only."""
-    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "style"

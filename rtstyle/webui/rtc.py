@@ -13,9 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
 from rtstyle.errors import MissingDependencyError
-from rtstyle.pixels import Pixels, resize, scaled_size
+from rtstyle.pixels import Pixels
 from rtstyle.stats import StatsRecorder
 from rtstyle.stylizer import Look
+from rtstyle.webui.limits import no_larger
 from rtstyle.webui.messages import VisitorError
 from rtstyle.webui.studio import Studio
 
@@ -77,10 +78,7 @@ class PaintedTrack(MediaStreamTrack):
         return painted
 
     def _paint(self, frame: VideoFrame) -> VideoFrame:
-        pixels = cast(Pixels, frame.to_ndarray(format="rgb24"))
-        if max(pixels.shape[:2]) > LARGEST_SIDE:
-            short = round(min(pixels.shape[:2]) * LARGEST_SIDE / max(pixels.shape[:2]))
-            pixels = resize(pixels, scaled_size(pixels.shape[:2], short, 2))
+        pixels = no_larger(cast(Pixels, frame.to_ndarray(format="rgb24")), long_side=LARGEST_SIDE, multiple=2)
         painted = VideoFrame.from_ndarray(self._studio.paint_live(pixels, self.look), format="rgb24")
         painted.pts, painted.time_base = frame.pts, frame.time_base
         return painted

@@ -8,9 +8,10 @@ import contextlib
 import logging
 import os
 import secrets
+import signal
 import socket
 import threading
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
@@ -120,7 +121,7 @@ class PageServer:
         with ExitStack() as undo:
             undo.callback(self._socket.close)
             self.studio = Studio(config)
-            undo.callback(self.studio.folder.close)
+            undo.callback(self.studio.close)
             self.app = create_app(self.studio)
             undo.pop_all()
         self._server = uvicorn.Server(
@@ -143,7 +144,7 @@ class PageServer:
             self._server.run(sockets=[self._socket])
         finally:
             self._socket.close()
-            self.studio.folder.close()
+            self.studio.close()
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -158,6 +159,21 @@ class PageServer:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._server.should_exit = True
         self._thread.join(STOP_SECONDS)
+
+
+def serve(config: PageConfig, ready: Callable[[PageServer], None]) -> None:
+    """Serve in the main thread until Ctrl-C or SIGTERM; ``ready`` is called when the page is there.
+
+    Either ends in KeyboardInterrupt, after the run's folder has been removed. Raises :class:`UsageError` as
+    :class:`PageServer` does.
+    """
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        server = PageServer(config)
+        ready(server)
+        server.run()
+    finally:
+        signal.signal(signal.SIGTERM, previous)
 
 
 def _listen(config: PageConfig) -> socket.socket:

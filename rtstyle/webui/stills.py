@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import time
-from pathlib import Path
 from typing import Any, cast
 
 import gradio as gr
 
-from rtstyle.pixels import Pixels, resize, scaled_size
-from rtstyle.sinks.images import write_still
-from rtstyle.webui.limits import open_photo
+from rtstyle.pixels import Pixels
+from rtstyle.webui.limits import no_larger, open_photo
 from rtstyle.webui.messages import readable
 from rtstyle.webui.panel import Panel
 from rtstyle.webui.studio import EXAMPLES, SAMPLE, Studio
-from rtstyle.webui.widgets import photo_input, status_line
+from rtstyle.webui.widgets import photo_input, slug, status_line
 
 SHOWN_SIDE = 1280
 """Long side above which the comparison shows a smaller copy; the download never does."""
@@ -122,12 +119,11 @@ class Stills:
         begun = time.perf_counter()
         painted = self.studio.paint(pixels, look)
         seconds = time.perf_counter() - begun
-        folder = self.studio.folder
-        full = folder.new_path(f"rtstyle-{_slug(self.studio.title(style))}.{'jpg' if alpha is None else 'png'}")
-        write_still(painted, full, alpha=alpha)
+        name = f"rtstyle-{slug(self.studio.title(style), 'picture')}.{'jpg' if alpha is None else 'png'}"
+        full = self.studio.write(painted, name, alpha)
         height, width = painted.shape[:2]
         facts = status_line(self._name(look), f"{width} x {height}", f"painted in {seconds:.2f} s")
-        return (self._shown(pixels), self._shown(painted)), gr.update(value=str(full), interactive=True), facts
+        return (self._shown(pixels), self._shown(painted)), gr.update(value=full, interactive=True), facts
 
     @readable
     def paint_all(
@@ -135,8 +131,7 @@ class Stills:
     ) -> dict[str, Any]:
         """Paint a small copy of a photo in every style."""
         pixels, _ = open_photo(photo, self.studio.limits)
-        size = pixels.shape[:2]
-        small = resize(pixels, scaled_size(size, GRID_SIDE)) if min(size) > GRID_SIDE else pixels
+        small = no_larger(pixels, short_side=GRID_SIDE)
         pictures = []
         for card in self.studio.cards_for(own or []):
             painted = self.studio.paint(small, self.studio.look(card.name, strength=strength, keep_colors=keep_colors))
@@ -150,20 +145,10 @@ class Stills:
         return cards[min(int(event.index), len(cards) - 1)].name
 
     def _shown(self, pixels: Pixels) -> str:
-        size = pixels.shape[:2]
-        if max(size) > SHOWN_SIDE:
-            pixels = resize(pixels, scaled_size(size, max(1, round(min(size) * SHOWN_SIDE / max(size)))))
-        path: Path = self.studio.folder.new_path("picture.jpg")
-        write_still(pixels, path)
-        return str(path)
+        return self.studio.write(no_larger(pixels, long_side=SHOWN_SIDE))
 
     def _name(self, look: Any) -> str:
         return " + ".join(
             f"{self.studio.title(name)} {share:.0%}" if len(look.mix.parts) > 1 else self.studio.title(name)
             for name, share in look.mix.parts
         )
-
-
-def _slug(title: str) -> str:
-    """A title as part of a file name: letters and digits of ASCII only."""
-    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:40] or "picture"

@@ -20,6 +20,7 @@ from torch import Tensor
 from rtstyle.devices import resolve_device, resolve_tier
 from rtstyle.engines import Engine, Work, open_engine
 from rtstyle.pixels import Pixels, resize, scaled_size
+from rtstyle.sinks.images import write_still
 from rtstyle.sources.images import read_still
 from rtstyle.styles import StyleBank, StyleFile, StyleMix
 from rtstyle.stylizer import SMALLEST_SIDE, STRONGEST, Look, Stylizer
@@ -148,7 +149,19 @@ class Studio:
     def left(self, session: str | None) -> None:
         """A visitor has closed the page."""
         for jobs in self.jobs:
-            jobs.stop(session)
+            jobs.left(session)
+
+    def close(self) -> None:
+        """End all work, then remove the run's folder."""
+        for jobs in self.jobs:
+            jobs.close()
+        self.folder.close()
+
+    def write(self, picture: Pixels, name: str = "picture.jpg", alpha: Pixels | None = None) -> str:
+        """Write a picture that a visitor will be shown as ``name``; the path of the file."""
+        path = self.folder.new_path(name)
+        write_still(picture, path, alpha=alpha)
+        return str(path)
 
     def painter(self, look: Look) -> Stylizer:
         """A Stylizer for one visitor's clip, on the shared engine."""

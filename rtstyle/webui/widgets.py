@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Sequence
 from typing import Any, Literal, TypeVar
 
@@ -60,6 +61,11 @@ def progress_bar(share: float | None, *facts: str) -> str:
         f'<div class="rt-progress" role="progressbar" aria-valuemin="0" aria-valuemax="100" aria-valuenow="{percent:.0f}">'
         f'<i style="width:{percent:.1f}%"></i></div><p class="rt-status">{text}</p>'
     )
+
+
+def slug(title: str, otherwise: str) -> str:
+    """A title as part of a file name: at most 40 letters and digits of ASCII; ``otherwise`` where none are left."""
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:40] or otherwise
 
 
 def time_left(seconds: float) -> str:
