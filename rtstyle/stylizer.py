@@ -25,7 +25,7 @@ class Look:
 
     mix: StyleMix
     strength: float = 1.0
-    """0 gives the picture back, 1 is the style as trained, up to 1.5 overdoes it."""
+    """0 gives the picture back, 1 is the style as trained, up to 1.5 overdoes it; see :func:`at_strength`."""
     keep_colors: bool = False
     """Take only the brightness from the painting and the colours from the picture."""
     paint_height: int | None = None
@@ -40,6 +40,17 @@ class Look:
     def changed(self, **values: object) -> Look:
         """The same look with some fields replaced."""
         return replace(self, **values)  # type: ignore[arg-type]
+
+
+def at_strength(style: torch.Tensor, strength: float) -> torch.Tensor:
+    """A style vector (D,) at a strength: up to 1 on the straight way from the picture to the style, above 1 beyond it.
+
+    Beyond 1 scales and shifts go on growing while the mix, the last number, stays where it leaves nothing of the photo:
+    networks have never met a negative share of it, which turned pictures into grey contours.
+    """
+    style = style * strength
+    style[-1:].clamp_(max=1.0)
+    return style
 
 
 class Stylizer:
@@ -96,7 +107,7 @@ class Stylizer:
         return self._run(frames, look)
 
     def _run(self, frames: Pixels, look: Look) -> Pixels:
-        style = self.bank.vector(look.mix) * look.strength
+        style = at_strength(self.bank.vector(look.mix), look.strength)
         network, (height, width) = self.bank.network, frames.shape[1:3]
         if isinstance(network, TransformerNet) and needs_strips(network, height, width, self.device):
             painted = np.empty_like(frames)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from typer.testing import CliRunner
 from rtstyle.cli.evaluate import app
 from rtstyle.errors import RTStyleError, UnknownStyleError, UsageError
 from rtstyle.evaluate.painters import open_painters
+from rtstyle.evaluate.strength import StrengthPoint, falls_until_full, psnr
 from rtstyle.nets import build_network
 from rtstyle.nets.transformer import NetConfig
 from rtstyle.perceptual.backbones import BACKBONES, build_backbone
@@ -114,6 +116,29 @@ def test_quality(weights: Path, paintings: Path, photos: Path, vgg: Path, tmp_pa
     assert wave["style"] == "wave"
     assert wave["content_loss"] > 0
     assert f"{wave['style_loss']:.3f}" in output
+
+
+def test_strength(weights: Path, paintings: Path, photos: Path, vgg: Path, tmp_path: Path) -> None:
+    report = tmp_path / "strength.json"
+    options = ("--paintings", paintings, "--style", "wave", "--weights", weights, "--loss-weights", vgg, "--json", report)
+    output = invoke("strength", photos, *options)
+    points = json.loads(report.read_text())["points"]
+    assert [point["strength"] for point in points] == [0, 0.25, 0.5, 0.75, 1, 1.25, 1.5]
+    losses = [point["style_loss"] for point in points[:5]]
+    assert ("falls at every step" in output) is (losses == sorted(losses, reverse=True))
+    assert all(point["least_psnr"] <= point["psnr"] for point in points)
+    assert all(point["content_loss"] > 0 for point in points)
+
+
+def test_where_the_style_loss_stalls_is_named() -> None:
+    def point(strength: float, loss: float) -> StrengthPoint:
+        return StrengthPoint(style="wave", strength=strength, style_loss=loss, content_loss=0.1, psnr=30.0, least_psnr=29.0)
+
+    falling = [point(s / 4, 1.0 - s / 8) for s in range(5)]
+    assert falls_until_full([*falling, point(1.25, 9.0)]) is None, "beyond full strength it may rise"
+    assert falls_until_full([*falling[:3], point(0.75, 0.8), falling[4]]) == (0.5, 0.75)
+    assert psnr(np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4, 3), np.uint8)) == math.inf
+    assert psnr(np.zeros((4, 4, 3), np.uint8), np.full((4, 4, 3), 255, np.uint8)) == 0
 
 
 def test_temporal(weights: Path, clip: Path, tmp_path: Path) -> None:

@@ -6,12 +6,13 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from rtstyle.errors import UnknownStyleError, UsageError
 from rtstyle.pixels import Pixels
 from rtstyle.styles import StyleBank, StyleMix
-from rtstyle.stylizer import Look, Stylizer
+from rtstyle.stylizer import Look, Stylizer, at_strength
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +88,25 @@ def test_strength_walks_from_the_picture_to_the_style(bank: StyleBank, photo: Pi
     assert psnr(painted[0], photo) >= 28
     distances = [psnr(picture, photo) for picture in painted]
     assert distances == sorted(distances, reverse=True)
+
+
+def test_strength_beyond_one_is_more_of_the_style(bank: StyleBank, photo: Pixels) -> None:
+    stylizer, small = Stylizer(bank, "wave"), np.ascontiguousarray(photo[40:136, 40:168])
+
+    def painted(style: str, strength: float) -> Pixels:
+        return stylizer.paint_one(small, Look(mix=StyleMix.parse(style), strength=strength))
+
+    for style in ("wave", "scream", "udnie", "feneon"):
+        full, more, most = (painted(style, strength) for strength in (1.0, 1.25, 1.5))
+        assert psnr(more, full) > psnr(most, full) > 12, "the same painting, only more so"
+        assert most.std() > 0.95 * full.std(), "and not greyer"
+
+
+def test_strength_up_to_one_is_a_share_of_the_vector() -> None:
+    vector = torch.tensor([2.0, -1.0, 1.0])
+    assert at_strength(vector, 0.5).tolist() == [1.0, -0.5, 0.5]
+    assert at_strength(vector, 1.5).tolist() == [3.0, -1.5, 1.0]
+    assert vector.tolist() == [2.0, -1.0, 1.0]
 
 
 def test_strength_outside_its_range_is_refused() -> None:

@@ -57,6 +57,41 @@ def quality(
 
 
 @app.command()
+def strength(
+    photos: Annotated[
+        Path, typer.Argument(metavar="PHOTOS", help="The folder the styles were trained on; every tenth photo was held out.")
+    ],
+    paintings: Annotated[Path, typer.Option(help="Folder with the paintings, named like the styles.")],
+    style: StylesOption = None,
+    limit: Annotated[int, typer.Option("--photos", min=1, max=30, help="Use only the first of the 30 photos.")] = 8,
+    tier: TierOption = Tier.auto,
+    device: DeviceOption = "auto",
+    weights: WeightsOption = None,
+    loss_weights: LossWeightsOption = None,
+    json: JsonOption = None,
+) -> None:
+    """Style loss, content loss and likeness to the photo (PSNR) at strengths from 0 to 1.5."""
+    from tqdm import tqdm
+
+    from rtstyle.evaluate.painters import open_looks
+    from rtstyle.evaluate.perceptual import quoted_photos
+    from rtstyle.evaluate.report import as_table, check_report_path, strength_table, write_json
+    from rtstyle.evaluate.strength import STRENGTHS, measure_strength
+
+    check_report_path(json)
+    stylizer, looks = open_looks(style, tier=tier.value, device=device, weights=weights)
+    paths = quoted_photos(photos, limit=limit)
+    meter = _open_meter(looks, paintings, loss_weights, device)
+    with tqdm(total=len(paths) * len(looks) * len(STRENGTHS), unit="picture", dynamic_ncols=True, leave=False) as bar:
+        points = measure_strength(paths, stylizer, looks, meter, progress=bar.update)
+    typer.echo(strength_table(points))
+    typer.echo(f"tier {stylizer.bank.tier}, {len(paths)} photos")
+    if json is not None:
+        about = {"tier": stylizer.bank.tier, "photos": [path.name for path in paths]}
+        write_json({**about, "points": [as_table(point) for point in points]}, json)
+
+
+@app.command()
 def temporal(
     clips: Annotated[list[Path], typer.Argument(metavar="CLIP...", help="Films to paint.")],
     style: StylesOption = None,

@@ -14,7 +14,15 @@ from rtstyle.stylizer import Look, Stylizer
 def open_painters(
     styles: str | None, *, tier: str = "auto", device: str = "auto", weights: Path | None = None, strength: float = 1.0
 ) -> tuple[Stylizer, dict[str, Painter]]:
-    """A Stylizer, and a painter for each look of ``styles`` (``wave,scream``; every style of the tier when None).
+    """A Stylizer, and a painter for each look of ``styles``, as :func:`open_looks` reads them."""
+    stylizer, looks = open_looks(styles, tier=tier, device=device, weights=weights, strength=strength)
+    return stylizer, {label: partial(stylizer.paint, look=look) for label, look in looks.items()}
+
+
+def open_looks(
+    styles: str | None, *, tier: str = "auto", device: str = "auto", weights: Path | None = None, strength: float = 1.0
+) -> tuple[Stylizer, dict[str, Look]]:
+    """A Stylizer and the looks of ``styles`` (``wave,scream``; every style of the tier when None) by name.
 
     A style file goes by the name of the file. Raises :class:`UsageError` and :class:`WeightsError` as opening a bank does.
     """
@@ -23,8 +31,7 @@ def open_painters(
     bank = StyleBank.open(every, tier=resolve_tier(tier, every, where, weights), folder=weights)
     mixes = StyleMix.parse_list(styles) if styles else tuple(StyleMix.parse(name) for name in bank.names)
     stylizer = Stylizer(bank, Look(mix=mixes[0], strength=strength), device=where)
-    looks = {_label(mix): stylizer.look.changed(mix=mix) for mix in mixes}
-    return stylizer, {label: partial(stylizer.paint, look=look) for label, look in looks.items()}
+    return stylizer, {_label(mix): stylizer.look.changed(mix=mix) for mix in mixes}
 
 
 def _label(mix: StyleMix) -> str:

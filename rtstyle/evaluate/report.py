@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from rtstyle.errors import SinkError, UsageError
 from rtstyle.evaluate.perceptual import Painter, Quality
+from rtstyle.evaluate.strength import StrengthPoint, falls_until_full
 from rtstyle.evaluate.temporal import Steadiness
 from rtstyle.pixels import Pixels, Size, resize
 
@@ -65,12 +66,29 @@ def steadiness_table(results: Sequence[Steadiness]) -> str:
     return format_table(["style", "warping error", "root", "still change", "style loss"], rows)
 
 
-def as_table(result: Quality | Steadiness) -> dict[str, Any]:
-    """Plain data for JSON; what could not be measured is None."""
+def strength_table(points: Sequence[StrengthPoint]) -> str:
+    """Losses and PSNR of every style at every strength, and for each style whether its loss falls all the way."""
+    rows = [
+        [p.style, f"{p.strength:g}", f"{p.style_loss:.3f}", f"{p.content_loss:.3f}", f"{p.psnr:.1f}", f"{p.least_psnr:.1f}"]
+        for p in points
+    ]
+    lines = [format_table(["style", "strength", "style loss", "content", "mean dB", "least dB"], rows)]
+    for style in dict.fromkeys(p.style for p in points):
+        stall = falls_until_full([p for p in points if p.style == style])
+        lines.append(
+            f"{style}: the style loss does not fall from {stall[0]:g} to {stall[1]:g}"
+            if stall
+            else f"{style}: the style loss falls at every step up to 1"
+        )
+    return "\n".join(lines)
+
+
+def as_table(result: Quality | Steadiness | StrengthPoint) -> dict[str, Any]:
+    """Plain data for JSON; what could not be measured, or has no end, is None."""
     values = asdict(result)
     if isinstance(result, Steadiness):
         values["root"] = result.root
-    return {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in values.items()}
+    return {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in values.items()}
 
 
 def check_report_path(path: Path | None) -> None:
