@@ -19,8 +19,12 @@ def collection(
     content: Annotated[Path, typer.Option(help="Folder of photos.")],
     out: Annotated[Path, typer.Option(help="Weights folder to write the tier to.")] = Path("weights"),
     checkpoints: Annotated[Path | None, typer.Option(help="Folder for checkpoints and sheets; runs/RECIPE by default.")] = None,
-    start: Annotated[Path | None, typer.Option(help="Checkpoint to start from: a further stage, or twice as wide.")] = None,
+    start: Annotated[Path | None, typer.Option(help="Checkpoint or weights folder to go on from, or to widen.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's own checkpoint.")] = False,
+    only: Annotated[str | None, typer.Option(help="For comparison: a network for this style of the recipe alone.")] = None,
+    without_motion: Annotated[bool, typer.Option("--without-motion", help="For comparison: do not teach steadiness.")] = False,
+    steps: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
+    lr: Annotated[float | None, typer.Option(help="The network's learning rate, instead of the recipe's.")] = None,
     device: Annotated[str, typer.Option()] = "auto",
     loss_weights: Annotated[Path | None, typer.Option(help="VGG-19 file; downloaded by torchvision by default.")] = None,
 ) -> None:
@@ -36,6 +40,10 @@ def collection(
             loss_weights=loss_weights,
             start=start,
             resume=resume,
+            only=only,
+            motion=not without_motion,
+            steps=steps,
+            learning_rate=lr,
         )
     except RTStyleError as error:
         typer.echo(f"collection: {error}", err=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 from rtstyle.errors import UsageError
 from rtstyle.nets import StyleNetwork, build_network
 from rtstyle.nets.transformer import NetConfig, TransformerNet
+from rtstyle.styles import StyleBank
 from rtstyle.training.checkpoint import load_checkpoint
 from rtstyle.training.curves import draw_curves
 from rtstyle.training.data import held_out, list_pictures, training_photos
@@ -34,17 +36,23 @@ def train_collection(
     loss_weights: Path | None = None,
     start: Path | None = None,
     resume: bool = False,
+    only: str | None = None,
+    motion: bool = True,
+    steps: int | None = None,
+    learning_rate: float | None = None,
 ) -> bool:
     """Train all styles of a recipe and export them to the weights folder ``out``; returns whether the run finished.
 
-    ``start`` is a checkpoint to take network and vectors from (a further stage of training, with a schedule of its own), or
-    to widen where the recipe's network is twice as wide;
+    ``start`` is a checkpoint, or a folder of weights, to take network and vectors from (a further stage of training, with a
+    schedule of its own), or to widen where the recipe's network is twice as wide; ``only``, ``motion``, ``steps`` and
+    ``learning_rate`` are for comparisons, see :func:`varied`;
     ``resume`` goes on with the run's own checkpoint. Under ``torchrun`` training is data-parallel (gloo on CPUs, nccl on
     GPUs) and the batch size counts per process. Raises :class:`UsageError` for paintings or photos that are missing.
     """
     recipe = Recipe.load(recipe_file)
     if not recipe.styles:
         raise UsageError(f"{recipe_file} lists no styles ([[styles]])")
+    recipe = varied(recipe, only=only, motion=motion, steps=steps, learning_rate=learning_rate)
     pictures = list_pictures(photos)
     sources = [paintings / style.image for style in recipe.styles]
     with _process_group(device) as (rank, where):
@@ -77,19 +85,44 @@ def train_collection(
     return finished
 
 
-def _start_from(checkpoint: Path, recipe: Recipe) -> tuple[StyleNetwork, Tensor]:
-    state = load_checkpoint(checkpoint)
-    before = Recipe.from_table(state["recipe"], origin=str(checkpoint))
-    if [style.name for style in before.styles] != [style.name for style in recipe.styles]:
-        raise UsageError(f"{checkpoint} holds other styles than the recipe; a further stage needs the same, in the same order")
-    network = build_network(before.net)
-    network.load_state_dict(state["network"])
-    vectors: Tensor = state["vectors"]
-    if recipe.net == before.net:
+def varied(
+    recipe: Recipe, *, only: str | None = None, motion: bool = True, steps: int | None = None, learning_rate: float | None = None
+) -> Recipe:
+    """The recipe with one thing changed, to see what that thing does.
+
+    ``only`` trains a network for one of its styles; without ``motion`` nothing teaches steadiness; ``steps`` and
+    ``learning_rate`` (of the network) replace the recipe's. Raises :class:`UsageError` for a style that is not in the recipe.
+    """
+    if only is not None:
+        styles = tuple(style for style in recipe.styles if style.name == only)
+        if not styles:
+            raise UsageError(f"no style '{only}' in the recipe; there are: {', '.join(style.name for style in recipe.styles)}")
+        recipe = replace(recipe, styles=styles)
+    if not motion:
+        recipe = replace(recipe, temporal_weight=0.0, feature_temporal_weight=0.0)
+    return replace(recipe, steps=steps or recipe.steps, learning_rate=learning_rate or recipe.learning_rate)
+
+
+def _start_from(start: Path, recipe: Recipe) -> tuple[StyleNetwork, Tensor]:
+    """Network and vectors of a checkpoint, or of the recipe's tier in a folder of weights, for the recipe's styles."""
+    if start.is_dir():
+        bank = StyleBank.load(tier=recipe.tier, folder=start)
+        network, known = bank.network, bank.vectors
+    else:
+        state = load_checkpoint(start)
+        before = Recipe.from_table(state["recipe"], origin=str(start))
+        network = build_network(before.net)
+        network.load_state_dict(state["network"])
+        known = dict(zip((style.name for style in before.styles), state["vectors"], strict=True))
+    missing = [style.name for style in recipe.styles if style.name not in known]
+    if missing:
+        raise UsageError(f"{start} lacks styles of the recipe ({', '.join(missing)}); a further stage needs them all")
+    vectors = torch.stack([known[style.name] for style in recipe.styles])
+    if recipe.net == network.config:
         return network, vectors
     if isinstance(network, TransformerNet) and isinstance(recipe.net, NetConfig):
         return widen(network, vectors, recipe.net)
-    raise UsageError(f"{checkpoint} holds a network {before.net}, the recipe asks for {recipe.net}")
+    raise UsageError(f"{start} holds a network {network.config}, the recipe asks for {recipe.net}")
 
 
 @contextmanager

@@ -1,0 +1,92 @@
+"""A tier from its recipe, a further stage of it, and the runs that show what one part is worth."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+
+from rtstyle.errors import UsageError
+from rtstyle.styles import StyleBank
+from rtstyle.training.checkpoint import CHECKPOINT, load_checkpoint
+from rtstyle.training.collection import train_collection, varied
+from rtstyle.training.recipe import Recipe
+from rtstyle.training.record import LOG
+
+TINY = """
+steps = 2
+batch_size = 1
+image_size = 64
+photo_scale = [64, 96]
+painting_size = 96
+strength_share = 0
+[net]
+width = 2
+blocks = 0
+deep_blocks = 1
+[[styles]]
+name = "stripes"
+image = "stripes.png"
+[[styles]]
+name = "same_again"
+image = "stripes.png"
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    path = tmp_path / "tiny.toml"
+    path.write_text(TINY)
+    return path
+
+
+def columns(log: Path, name: str) -> list[str]:
+    rows = [line.split(",") for line in log.read_text().splitlines()]
+    return [row[rows[0].index(name)] for row in rows[1:]]
+
+
+def test_a_stage_goes_on_from_a_checkpoint_or_from_weights(
+    tmp_path: Path, recipe: Path, painting: Path, photo_folder: Path, loss_weights: Path
+) -> None:
+    def train(name: str, **changes: object) -> StyleBank:
+        assert train_collection(
+            recipe,
+            paintings=painting.parent,
+            photos=photo_folder,
+            out=tmp_path / name,
+            run_folder=tmp_path / name,
+            device=torch.device("cpu"),
+            loss_weights=loss_weights,
+            **changes,  # type: ignore[arg-type]
+        )
+        return StyleBank.load(folder=tmp_path / name)
+
+    first = train("first")
+    assert first.names == ["stripes", "same_again"]
+    assert any(columns(tmp_path / "first" / LOG, "temporal"))
+
+    # A rate of next to nothing leaves what was there: network and vector come from where they should.
+    alone = train("alone", start=tmp_path / "first", only="same_again", steps=1, learning_rate=1e-12)
+    assert alone.names == ["same_again"]
+    assert torch.allclose(alone.vectors["same_again"], first.vectors["same_again"], atol=0.02)
+    for key, value in first.network.state_dict().items():
+        assert torch.allclose(alone.network.state_dict()[key], value, atol=1e-3), key
+
+    train("still", start=tmp_path / "first" / CHECKPOINT, motion=False, steps=1)
+    assert not any(columns(tmp_path / "still" / LOG, "temporal"))
+    assert load_checkpoint(tmp_path / "still" / CHECKPOINT)["step"] == 1
+
+    with pytest.raises(UsageError, match="lacks styles of the recipe"):
+        train("more", start=tmp_path / "alone")
+
+
+def test_a_variation_changes_one_thing(recipe: Path) -> None:
+    whole = Recipe.load(recipe)
+    assert varied(whole) == whole
+    assert varied(whole, only="stripes") == dataclasses.replace(whole, styles=whole.styles[:1])
+    assert varied(whole, motion=False) == dataclasses.replace(whole, temporal_weight=0.0, feature_temporal_weight=0.0)
+    assert varied(whole, steps=7, learning_rate=0.5) == dataclasses.replace(whole, steps=7, learning_rate=0.5)
+    with pytest.raises(UsageError, match="there are: stripes, same_again"):
+        varied(whole, only="spots")
