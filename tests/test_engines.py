@@ -84,6 +84,13 @@ def test_openvino_paints_as_eager_does(bank: StyleBank, precision: str, size: tu
 
 
 @needs_openvino
+def test_openvino_runs_networks_that_read_whole_pixels() -> None:
+    network = TransformerNet(NetConfig(stem="conv", width=4, deep_blocks=0))
+    batch, style = frames(3, 45, 61), network.neutral_style()
+    assert psnr(OpenVinoEngine(network)(batch, style), EagerEngine(network, CPU)(batch, style)) >= EQUAL
+
+
+@needs_openvino
 def test_openvino_gives_the_same_bytes_alone_and_in_a_batch(bank: StyleBank) -> None:
     engine, batch = OpenVinoEngine(bank.network), frames(3)
     style = bank.vectors["wave"]

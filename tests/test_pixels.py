@@ -5,8 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
-from rtstyle.pixels import centre_square, pad_to_multiple, resize, scaled_size, to_float, to_uint8, transfer_luma, upsample_guided
+from rtstyle.pixels import (
+    centre_square,
+    from_cells,
+    pad_to_multiple,
+    resize,
+    scaled_size,
+    to_cells,
+    to_float,
+    to_uint8,
+    transfer_luma,
+    upsample_guided,
+)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
@@ -105,3 +117,16 @@ def test_guided_upsampling_keeps_strokes_the_photo_does_not_explain() -> None:
     guided = upsample_guided(painted, resize(flat, (16, 16)), flat)
     assert guided[:, 2].mean() > 190
     assert guided[:, 10].mean() < 90
+
+
+def test_cells_hold_what_unshuffling_and_reflecting_gives() -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (2, 8, 12, 3), dtype=np.uint8)
+    cells = np.zeros((2, 6, 8, 12), dtype=np.uint8)
+    to_cells(pictures, cells)
+    plain = F.pixel_unshuffle(torch.from_numpy(pictures).permute(0, 3, 1, 2).float(), 2)
+    plain = plain.unflatten(1, (3, 2, 2)).permute(0, 2, 3, 1, 4, 5).flatten(1, 3)  # by row, column and colour
+    expected = F.pad(plain, (1, 1, 1, 1), mode="reflect").permute(0, 2, 3, 1)
+    assert np.array_equal(cells, expected.numpy())
+    back = np.zeros_like(pictures)
+    from_cells(np.ascontiguousarray(cells[:, 1:-1, 1:-1]), back)
+    assert np.array_equal(back, pictures)

@@ -7,7 +7,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rtstyle.nets import StyleNetwork
-from rtstyle.nets.layers import UpsampledConv
+from rtstyle.nets.layers import ConvLayer, UpsampledConv
+from rtstyle.nets.transformer import TransformerNet
+from rtstyle.pixels import to_float, to_uint8
 
 
 class FoldedUpsampledConv(nn.Module):
@@ -40,3 +42,28 @@ def fold_upsampling(network: StyleNetwork) -> StyleNetwork:
             if isinstance(child, UpsampledConv) and child.kernel_size == (3, 3) and child.groups == 1:
                 setattr(module, name, FoldedUpsampledConv(child))
     return network
+
+
+class CellNetwork(nn.Module):
+    """A network with a space-to-depth stem between the pixel crossings, for an engine that cuts pictures into cells itself.
+
+    Takes uint8 cells (N, H / 2 + 2, W / 2 + 2, 12) as :func:`rtstyle.pixels.to_cells` writes them and styles (N, D); gives
+    uint8 cells (N, H / 2, W / 2, 12). Cutting bytes beforehand costs a tenth of what shuffling floats inside the graph costs.
+    """
+
+    def __init__(self, network: TransformerNet) -> None:
+        """``network`` is changed in place: its first and last layer are put in the order of a cell's bytes."""
+        super().__init__()
+        # Torch counts a cell's channels by colour, row and column.
+        order = torch.arange(12).view(3, 2, 2).permute(1, 2, 0).flatten()
+        first, head = network.encoder[0].conv, network.head
+        assert isinstance(first, ConvLayer)
+        first.reflect = 0
+        first.weight = nn.Parameter(first.weight.detach()[:, order], requires_grad=False)
+        head.weight = nn.Parameter(head.weight.detach()[order], requires_grad=False)
+        assert head.bias is not None
+        head.bias = nn.Parameter(head.bias.detach()[order], requires_grad=False)
+        self.network = network
+
+    def forward(self, cells: Tensor, style: Tensor) -> Tensor:
+        return to_uint8(torch.sigmoid(self.network.compose(*self.network.encode(to_float(cells), style))))

@@ -1,7 +1,8 @@
 """OpenVINO: the fastest way on a CPU, and it needs no compiler at the user's.
 
-The graph takes and gives uint8 pictures, so both pixel crossings are fused into it. It is compiled once for every
-picture size; reshaping a compiled one costs the plug-in its static memory plan and a good part of its speed.
+The graph takes and gives bytes, so both pixel crossings are fused into it; for the ``live`` network they come as cells of
+2x2 pixels. It is compiled once for every picture size; reshaping a compiled one costs the plug-in its static memory plan
+and a good part of its speed.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ import torch
 from torch import Tensor
 
 from rtstyle.engines.base import FrameNetwork
-from rtstyle.engines.folding import fold_upsampling
+from rtstyle.engines.folding import CellNetwork, fold_upsampling
 from rtstyle.errors import MissingDependencyError
 from rtstyle.nets import StyleNetwork
-from rtstyle.pixels import Pixels
+from rtstyle.nets.transformer import TransformerNet
+from rtstyle.pixels import Pixels, from_cells, pad_pixels, to_cells
 
 Precision = Literal["auto", "bf16", "f32"]
 
@@ -54,9 +56,15 @@ class OpenVinoEngine:
         if precision == "auto":
             precision = "bf16" if "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "f32"
         self.precision = precision
-        self._module = FrameNetwork(fold_upsampling(copy.deepcopy(network).float())).eval()
+        folded = fold_upsampling(copy.deepcopy(network).float())
+        self._module: CellNetwork | FrameNetwork = FrameNetwork(folded)
+        if isinstance(folded, TransformerNet) and folded.config.in_cells:
+            self._module = CellNetwork(folded)
+        self._module.eval()
+        self._in_cells = isinstance(self._module, CellNetwork)
+        self._multiple = network.multiple
         self._style_size = network.style_size
-        self._plans: OrderedDict[tuple[int, int, bool], list[Any]] = OrderedDict()
+        self._plans: OrderedDict[tuple[int, int, bool], list[_Request]] = OrderedDict()
         self._lock = threading.Lock()
 
     def __call__(self, frames: Tensor, style: Tensor) -> Tensor:
@@ -68,21 +76,16 @@ class OpenVinoEngine:
             self._run(self._plan(height, width, many=count > 1), pictures, styles, painted)
         return torch.from_numpy(painted)
 
-    def _run(self, requests: list[Any], pictures: Pixels, styles: Any, painted: Pixels) -> None:
-        tensor = self._ov.Tensor
-        count = len(pictures)
-        for i in range(count):
-            request = requests[i % len(requests)]
-            if i >= len(requests):
-                request.wait()
-            request.set_input_tensor(0, tensor(pictures[i : i + 1], shared_memory=True))
-            request.set_input_tensor(1, tensor(styles[i : i + 1], shared_memory=True))
-            request.set_output_tensor(0, tensor(painted[i : i + 1], shared_memory=True))
-            request.start_async()
-        for request in requests[:count]:
-            request.wait()
+    @staticmethod
+    def _run(requests: list[_Request], pictures: Pixels, styles: Any, painted: Pixels) -> None:
+        count, room = len(pictures), len(requests)
+        for i in range(count + room):
+            if i >= room and i - room < count:
+                requests[i % room].finish(painted[i - room])
+            if i < count:
+                requests[i % room].start(pictures[i], styles[i])
 
-    def _plan(self, height: int, width: int, *, many: bool) -> list[Any]:
+    def _plan(self, height: int, width: int, *, many: bool) -> list[_Request]:
         """The requests of the graph for this size, compiled when first asked for."""
         # A film's short last batch is not worth a graph of its own.
         key = (height, width, many or (height, width, True) in self._plans)
@@ -100,18 +103,72 @@ class OpenVinoEngine:
             }
             compiled = self._core.compile_model(self._converted(height, width), "CPU", options)
             count = REQUESTS_PER_STREAM * streams if many else 1
-            self._plans[key] = [compiled.create_infer_request() for _ in range(count)]
+            self._plans[key] = [self._request(compiled, height, width) for _ in range(count)]
         self._plans.move_to_end(key)
         return self._plans[key]
 
+    def _request(self, compiled: Any, height: int, width: int) -> _Request:
+        picture, style, painted = self._shapes(height, width)
+        return _Request(
+            self._ov,
+            compiled,
+            np.zeros(picture, np.uint8),
+            np.zeros(style, np.float32),
+            np.zeros(painted, np.uint8),
+            multiple=self._multiple if self._in_cells else None,
+        )
+
+    def _shapes(self, height: int, width: int) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+        """Of what the graph takes (picture and style) and gives."""
+        if not self._in_cells:
+            return (1, height, width, 3), (1, self._style_size), (1, height, width, 3)
+        rows, columns = ((side + -side % self._multiple) // 2 for side in (height, width))
+        return (1, rows + 2, columns + 2, 12), (1, self._style_size), (1, rows, columns, 12)
+
     def _converted(self, height: int, width: int) -> Any:
-        example = (torch.zeros(1, height, width, 3, dtype=torch.uint8), torch.zeros(1, self._style_size))
+        picture, style, _ = self._shapes(height, width)
+        example = (torch.zeros(picture, dtype=torch.uint8), torch.zeros(style))
         with warnings.catch_warnings():
             # Tracing warns that sizes become constants: they are meant to.
             warnings.simplefilter("ignore")
             model = self._ov.convert_model(self._module, example_input=example)
         model.reshape({port: list(value.shape) for port, value in zip(model.inputs, example, strict=True)})
         return model
+
+
+class _Request:
+    """A picture on its way through a graph, and the memory that the graph reads and writes."""
+
+    def __init__(self, ov: Any, compiled: Any, sent: Pixels, style: Any, received: Pixels, *, multiple: int | None) -> None:
+        """``multiple``: that of a network which takes cells; None for one that takes pictures."""
+        self._sent, self._style, self._received, self._multiple = sent, style, received, multiple
+        self._request = compiled.create_infer_request()
+        self._request.set_input_tensor(0, ov.Tensor(sent, shared_memory=True))
+        self._request.set_input_tensor(1, ov.Tensor(style, shared_memory=True))
+        self._request.set_output_tensor(0, ov.Tensor(received, shared_memory=True))
+
+    def start(self, picture: Pixels, style: Any) -> None:
+        """Begin to paint uint8 (H, W, 3) in the style (D,)."""
+        if self._multiple is None:
+            self._sent[0] = picture
+        else:
+            to_cells(pad_pixels(picture, self._multiple)[None], self._sent)
+        self._style[0] = style
+        self._request.start_async()
+
+    def finish(self, painted: Pixels) -> None:
+        """Wait for the painting and write it into uint8 (H, W, 3)."""
+        self._request.wait()
+        height, width = painted.shape[:2]
+        rows, columns = self._received.shape[1:3]
+        if self._multiple is None:
+            painted[...] = self._received[0]
+        elif (2 * rows, 2 * columns) == (height, width):
+            from_cells(self._received, painted[None])
+        else:
+            whole = np.empty((1, 2 * rows, 2 * columns, 3), np.uint8)
+            from_cells(self._received, whole)
+            painted[...] = whole[0, :height, :width]
 
 
 def missing_openvino() -> MissingDependencyError:

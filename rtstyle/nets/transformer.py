@@ -49,6 +49,11 @@ class NetConfig(NetworkConfig):
     def multiple(self) -> int:
         return MULTIPLE
 
+    @property
+    def in_cells(self) -> bool:
+        """Whether the first layer reads cells of 2x2 pixels instead of pixels."""
+        return self.stem == "space_to_depth"
+
 
 class DeepLevel(nn.Module):
     """Residual blocks one octave down, twice as wide, added to what came in."""
@@ -101,9 +106,11 @@ class TransformerNet(StyleNetwork):
 
     def features(self, x: Tensor, style: Tensor) -> tuple[Tensor, StyleReader]:
         """The quarter-resolution features (N, 4 * width, H / 4, W / 4), and what is left of the style."""
+        return self.encode(F.pixel_unshuffle(x, 2) if self.config.in_cells else x, style)
+
+    def encode(self, x: Tensor, style: Tensor) -> tuple[Tensor, StyleReader]:
+        """:meth:`features` of what the first layer reads: with ``space_to_depth`` cells (N, 12, H / 2, W / 2)."""
         reader = StyleReader(style, x.shape[0])
-        if self.config.stem == "space_to_depth":
-            x = F.pixel_unshuffle(x, 2)
         for layer in self.encoder:
             x = layer(x, reader)
             if reader.stem is None:
@@ -116,12 +123,16 @@ class TransformerNet(StyleNetwork):
 
     def decode(self, x: Tensor, reader: StyleReader) -> Tensor:
         """From features to the picture."""
+        return self.finish(self.compose(x, reader))
+
+    def compose(self, x: Tensor, reader: StyleReader) -> Tensor:
+        """From features to the head's output."""
         for layer in self.decoder:
             x = layer(x, reader)
         assert reader.stem is not None, "the reader comes from features()"
         # Below full strength the photo's detail goes past the bottleneck, which has no room for all of it.
         x = x + (1.0 - reader.mix)[:, :, None, None].to(x.dtype) * reader.stem
-        return self.finish(self.head(x))
+        return self.head(x)
 
     def finish(self, x: Tensor) -> Tensor:
         """From the head's output to the picture."""
