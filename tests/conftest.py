@@ -34,8 +34,6 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         if os.environ.get("RTSTYLE_REQUIRE_GPU") == "1":
             pytest.fail(f"{reason}, and RTSTYLE_REQUIRE_GPU=1 asks for one")
         pytest.skip(reason)
-    if item.get_closest_marker("browser") and os.environ.get("RTSTYLE_BROWSER_TESTS") != "1":
-        pytest.skip("drives a real browser: set RTSTYLE_BROWSER_TESTS=1 to run it")
 
 
 @pytest.fixture(autouse=True)
@@ -114,6 +112,18 @@ def page(loss_weights: Path) -> Iterator[PageServer]:
     limits = Limits(still_bytes=2_000_000, still_pixels=2_000_000, clip_bytes=5_000_000, clip_seconds=6.0, cameras=2)
     with PageServer(PageConfig(port=0, device="cpu", engine="eager", loss_weights=loss_weights, limits=limits)) as server:
         yield server
+
+
+@pytest.fixture
+def quick_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page learns styles, and optimises pictures, in the way it always does, but on little ones."""
+    from dataclasses import replace
+
+    from rtstyle.webui import compare, newstyle
+
+    small = replace(newstyle.FIT_RECIPE, batch_size=1, image_size=96, photo_scale=(112, 160), painting_size=128)
+    monkeypatch.setattr(newstyle, "FIT_RECIPE", small)
+    monkeypatch.setattr(compare, "SIDE", 96)
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
+from visitors import visitor
 
 from rtstyle.errors import UsageError
 from rtstyle.webui.folder import RunFolder
@@ -27,11 +29,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def client(page: PageServer, tmp_path_factory: pytest.TempPathFactory) -> Client:
-    return visitor(page, tmp_path_factory.mktemp("downloads"))
-
-
-def visitor(page: PageServer, downloads: Path) -> Client:
-    return Client(page.url, verbose=False, download_files=str(downloads), httpx_kwargs={"timeout": 60})
+    return visitor(page.url, tmp_path_factory.mktemp("downloads"))
 
 
 def get(url: str, **options: Any) -> httpx.Response:
@@ -114,19 +112,35 @@ def test_all_styles_come_at_once(client: Client, page: PageServer, tmp_path: Pat
     assert [item["caption"] for item in pictures] == [page.studio.title(name) for name in page.studio.bank.names]
 
 
-def test_twenty_visitors_at_once_each_get_their_own_painting(page: PageServer, tmp_path: Path) -> None:
-    names = page.studio.bank.names
+def test_twenty_visitors_at_once_each_get_their_own_painting_a_few_at_a_time(
+    page: PageServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names, plain = page.studio.bank.names, page.studio.paint
+    places = threading.Semaphore(page.studio.limits.painters)
+    had_a_place: list[bool] = []
+
+    def counted(*args: Any) -> Pixels:
+        mine = places.acquire(blocking=False)
+        had_a_place.append(mine)
+        try:
+            return plain(*args)
+        finally:
+            if mine:
+                places.release()
+
+    monkeypatch.setattr(page.studio, "paint", counted)
 
     def visit(number: int) -> bool:
         pixels = picture(100 + number, 48 + number, 64 + 2 * number)
         style = names[number % len(names)]
         path = save_with_alpha(pixels, tmp_path / f"{number}.png", alpha=100 + number)
-        result = paint(visitor(page, tmp_path / str(number)), path, style=style)
-        expected = page.studio.paint(pixels, page.studio.look(style))
+        result = paint(visitor(page.url, tmp_path / str(number)), path, style=style)
+        expected = plain(pixels, page.studio.look(style))
         return bool(np.array_equal(result[..., :3], expected) and (result[..., 3] == 100 + number).all())
 
     with ThreadPoolExecutor(20) as pool:
         assert list(pool.map(visit, range(20))) == [True] * 20
+    assert had_a_place == [True] * 20
 
 
 def not_a_picture(path: Path) -> None:

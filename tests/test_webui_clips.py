@@ -16,6 +16,7 @@ import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
+from visitors import visitor
 
 from rtstyle.webui.jobs import Job, Jobs
 from rtstyle.webui.messages import VisitorError
@@ -72,13 +73,9 @@ def film_of(result: tuple[Any, ...]) -> str:
     return value["video"] if isinstance(value, dict) and "video" in value else value
 
 
-def visitor(page: PageServer) -> Client:
-    return Client(page.url, verbose=False, httpx_kwargs={"timeout": 60})
-
-
 @pytest.fixture(scope="module")
-def client(page: PageServer) -> Client:
-    return visitor(page)
+def client(page: PageServer, tmp_path_factory: pytest.TempPathFactory) -> Client:
+    return visitor(page.url, tmp_path_factory.mktemp("downloads"))
 
 
 def test_a_clip_is_painted_with_all_its_frames_and_its_sound(client: Client, page: PageServer, tmp_path: Path) -> None:
@@ -108,7 +105,7 @@ def test_four_visitors_clips_at_once_are_not_mixed_up(page: PageServer, tmp_path
         path = make_clip(
             tmp_path / f"{number}.mp4", frames=6 + number, size=(48 + 16 * number, 96), seed=number, sound=number % 2 == 0
         )
-        painted, sound = read_clip(film_of(render(visitor(page), path, style=names[number])))
+        painted, sound = read_clip(film_of(render(visitor(page.url, tmp_path / str(number)), path, style=names[number])))
         original, original_sound = read_clip(path)
         expected = page.studio.paint(original[2], page.studio.look(names[number]))
         mistaken = page.studio.paint(original[2], page.studio.look(names[(number + 1) % 4]))

@@ -12,6 +12,7 @@ import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
+from visitors import visitor
 
 from rtstyle.styles import load_style_file
 from rtstyle.webui.curve import Curve, curve_svg
@@ -22,8 +23,8 @@ from rtstyle.webui.widgets import slug
 
 
 @pytest.fixture
-def client(page: PageServer) -> Client:
-    return Client(page.url, verbose=False, httpx_kwargs={"timeout": 60})
+def client(page: PageServer, tmp_path: Path) -> Client:
+    return visitor(page.url, tmp_path / "downloads")
 
 
 def value_of(output: Any) -> Any:
@@ -36,6 +37,7 @@ def save_photo(path: Path) -> Path:
     return path
 
 
+@pytest.mark.usefixtures("quick_fit")
 def test_a_painting_becomes_a_style_that_every_tab_paints_in(
     client: Client, page: PageServer, painting: Path, tmp_path: Path
 ) -> None:

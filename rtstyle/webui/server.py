@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Self
 
 import gradio as gr
+import gradio.routes
 import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -80,8 +81,9 @@ def create_app(studio: Studio) -> FastAPI:
 
     api.add_api_route(HEALTH, health)
     live.add_to(api)
-    # Gradio reads its upload folder from here, when components are built and when the app is.
-    os.environ["GRADIO_TEMP_DIR"] = str(studio.folder.uploads)
+    # Gradio reads its upload folder from the environment, when components are built and when the app is. What it makes
+    # itself goes to where the environment said when it was imported, which is a folder that nobody would remove.
+    os.environ["GRADIO_TEMP_DIR"] = gradio.routes.DEFAULT_TEMP_DIR = str(studio.folder.uploads)  # pyright: ignore[reportPrivateImportUsage]
     gr.mount_gradio_app(
         api,
         build_page(studio),
