@@ -9,8 +9,9 @@ Files block: every frame is painted, N at a time, and order is kept. The first e
 all threads are joined, and the error is raised to the caller.
 
 Live sources drop: a Channel of length 1 holds the newest frame, batches are of 1, and no output makes another wait:
-each has a channel of its own that loses its oldest frame rather than hold the painter up. An output that fails, or
-cannot be opened, is reported and dropped while others are left.
+each has a channel of its own that loses its oldest frame rather than hold the painter up. A window shows nothing that
+is older than two frame intervals (see :mod:`rtstyle.freshness`). An output that fails, or cannot be opened, is reported
+and dropped while others are left.
 """
 
 from __future__ import annotations
@@ -187,11 +188,20 @@ class _Run:
         except Closed:
             return False
         except TimeoutError:
-            with self._guarding(window):
-                if isinstance(window.sink, WindowLike):
-                    window.sink.idle()
-            return not window.failed
+            return self._idle(window)
+        if self.freshness and self.freshness.too_late(frame):
+            self.recorder.late += 1
+            return self._idle(window)
+        begun = time.monotonic()
         self._deliver(frame, window)
+        if self.freshness:
+            self.freshness.shown(time.monotonic() - begun)
+        return not window.failed
+
+    def _idle(self, window: Output) -> bool:
+        with self._guarding(window):
+            if isinstance(window.sink, WindowLike):
+                window.sink.idle()
         return not window.failed
 
     def _join(self, threads: Sequence[threading.Thread]) -> None:

@@ -25,6 +25,8 @@ class RunStats:
     seconds: float
     dropped: int = 0
     """Frames of a live source that a newer one replaced before they were painted."""
+    late: int = 0
+    """Painted frames of a live run that were too old to be displayed."""
     busy: dict[str, float] = field(default_factory=dict)
     """Per stage, the share of the run in [0, 1] in which it worked (not waited)."""
     latency_p50: float | None = None
@@ -54,6 +56,7 @@ class StatsRecorder:
         self._latencies: deque[float] = deque(maxlen=LATENCY_WINDOW)
         self._shown: deque[float] = deque(maxlen=RATE_WINDOW)
         self.frames = 0
+        self.late = 0
         self.failed_sinks: dict[str, str] = {}
         self.stuck: set[str] = set()
         """Stages whose thread did not end with the run."""
@@ -106,6 +109,7 @@ class StatsRecorder:
             frames=self.frames,
             seconds=seconds,
             dropped=dropped,
+            late=self.late,
             busy={name: min(1.0, busy / seconds) for name, busy in self._busy.items()} if seconds else {},
             latency_p50=latency[0] if latency else None,
             latency_p95=latency[1] if latency else None,

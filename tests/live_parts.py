@@ -35,6 +35,16 @@ def tiny_stylizer() -> Stylizer:
     return Stylizer(StyleBank(network, vectors, tier="live"), "one")
 
 
+class Hands:
+    """A clock that is set by hand."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 class NoPainter:
     """Hands frames on unpainted after ``seconds``; tests of the pipeline, not of the network."""
 
