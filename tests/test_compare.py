@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +17,13 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from rtstyle.cli.main import app
+from rtstyle.compare.figures import cost_rows, equivalent_text, summary_rows
 from rtstyle.compare.logs import draw_logs, parse_logs
 from rtstyle.compare.measure import Comparison, Result, iterations_equivalent, timed
 from rtstyle.compare.methods import Method, parse_methods
-from rtstyle.compare.page import equivalent_text, summary_rows
+from rtstyle.compare.papers import NETWORKS, REFERENCE
 from rtstyle.errors import UsageError
-from rtstyle.nets import build_network
+from rtstyle.nets import ARCHITECTURES, build_network
 from rtstyle.optimize import Losses, OptimizeConfig, Point
 from rtstyle.perceptual.backbones import build_backbone
 from rtstyle.pixels import Pixels
@@ -69,7 +72,21 @@ def test_figures_are_means_over_the_photos() -> None:
     rows = {row[0]: row[1:] for row in summary_rows(found)}
     assert rows["live"] == ["10", "600 times", "1.500", "0.150", "3.000", "50%", "50%", "2"]
     assert rows["optimize"][:2] == ["6,000", ""]
+    assert rows["optimize"][-1] == "3"
     assert rows["the photo itself"][2:5] == ["0.000", "0.800", "8.000"]
+
+
+def test_a_reference_that_ended_early_is_timed_by_the_iteration() -> None:
+    found = comparison({"a": 4.0, "b": 3.5})
+    found.histories = {"a": history(8.0, 4.0), "b": history(8.0, 4.0, 3.0)}
+    found.results["optimize"] = {"a": Result(BLACK, 2.0, Losses(4, 1, 0.1, 0)), "b": Result(BLACK, 4.0, Losses(3, 1, 0.1, 0))}
+    assert found.seconds_an_iteration == 2.0
+    rows = {row[0]: row[1:] for row in summary_rows(found)}
+    assert rows["live"][1] == "600 times"  # of all three iterations
+    assert rows["optimize"][-1] == "2"
+    assert cost_rows(found) == [
+        ["wave, 32 px, 2 photos", "live", "6.0 s (3 iterations of 2.00 s)", "0.010 s", "600 times", "1", "2.5 s"]
+    ]
 
 
 def test_better_than_the_reference_is_said_so() -> None:
@@ -135,6 +152,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     state = build_backbone("vgg19", 6).state_dict()
     torch.save({f"features.{key}": value for key, value in state.items()}, folder / "vgg19.pth")
+    deep = build_backbone("vgg19", 20).state_dict()
+    torch.save({f"features.{key}": value for key, value in deep.items()}, folder / "deep.pth")
     (folder / "paintings").mkdir()
     smooth(64, 72, 9).save(folder / "paintings" / "wave.png")
     for seed, name in enumerate(("one", "two <b>")):
@@ -187,10 +206,10 @@ def test_the_command_writes_a_page_that_stands_alone(world: Path, tmp_path: Path
     for source in sources:
         kind, data = re.fullmatch(r"data:image/(jpeg|png);base64,(.+)", source).groups()  # type: ignore[union-attr]
         assert Image.open(io.BytesIO(base64.b64decode(data))).format == kind.upper()
-    assert not re.search(r'(src|href)="http', page)
+    assert not re.search(r'src="(?!data:)|<link|@import|url\(', page)
     assert "two &lt;b&gt;" in page
-    assert "<b>" not in page
-    for told in ("iterations-equivalent", "texture, ", "style weight", "1603.08155", "relu2_1 (1)"):
+    assert "two <b>" not in page
+    for told in ("iterations-equivalent", "texture, ", "style weight", "1603.03417", "Gatys_Image_Style_Transfer", "relu2_1 (1)"):
         assert told in page
     # The recipe's weight times the style's own factor.
     assert re.search(r"wave: style weight</td><td[^>]*>4\.0", page)
@@ -200,6 +219,50 @@ def test_the_command_writes_a_page_that_stands_alone(world: Path, tmp_path: Path
         f"{photo}_{what}.png" for photo in ("one", "two <b>") for what in ("optimize", "live", "texture", "losses")
     )
     assert Image.open(out / "40_wave" / "one_live.png").size == (48, 40)
+
+
+def test_the_reference_ends_once_it_has_passed(world: Path, tmp_path: Path) -> None:
+    arguments = command(world, tmp_path / "out", **{"--iterations": 60, "--methods": "optimize,live"})
+    found = CliRunner().invoke(app, [*arguments, "--until-passed"])
+    assert found.exit_code == 0, found.output
+    done, worth = (float(re.search(pattern, found.output).group(1)) for pattern in (r"after (\d+) it", r"worth (\d+) it"))  # type: ignore[union-attr]
+    assert worth - 1 <= done <= worth + 2 < 60
+
+
+def test_a_folder_gives_photos_that_were_not_trained_on(world: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for index in range(120):
+        (folder / f"{index:03d}.png").write_bytes((world / "one.png").read_bytes())
+    arguments = command(world, tmp_path / "out", **{"--methods": "live", "--photos": 2})
+    done = CliRunner().invoke(app, ["compare", str(folder), *arguments[3:]])
+    assert done.exit_code == 0, done.output
+    names = {path.name for path in (tmp_path / "out" / "40_wave").iterdir()}
+    assert names == {"009_live.png", "059_live.png"}
+
+
+def test_the_losses_are_the_bundled_networks_own(world: Path, tmp_path: Path) -> None:
+    shutil.copytree(world / "weights", tmp_path / "weights")
+    shutil.copy(world / "recipe.toml", tmp_path / "recipe.toml")
+    manifest = tmp_path / "weights" / "manifest.json"
+    changes = {"--methods": "live", "--weights": tmp_path / "weights"}
+    for named, weight in (("recipe.toml", "4.0"), ("absent.toml", "10.0")):
+        table = json.loads(manifest.read_text())
+        table["tiers"]["live"]["recipe"] = named
+        manifest.write_text(json.dumps(table))
+        arguments = command(world, tmp_path / named[:-5], **changes)
+        at = arguments.index("--recipe")
+        if named == "absent.toml":  # then it is the usual layers that count, which this loss network lacks
+            arguments += ["--loss-weights", str(world / "deep.pth")]
+        done = CliRunner().invoke(app, [*arguments[:at], *arguments[at + 2 :]])
+        assert done.exit_code == 0, done.output
+        page = (tmp_path / named[:-5] / "report.html").read_text(encoding="utf-8")
+        assert re.search(rf"wave: style weight</td><td[^>]*>{weight}", page)
+
+
+def test_every_network_cites_its_papers() -> None:
+    assert set(NETWORKS) == set(ARCHITECTURES)
+    assert all(about.papers for about in (*NETWORKS.values(), REFERENCE))
 
 
 def test_noise_changes_the_texture_networks_picture(world: Path, tmp_path: Path) -> None:

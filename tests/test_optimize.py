@@ -55,13 +55,15 @@ def run(
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
 @pytest.mark.parametrize("start", ["content", "noise"])
 def test_it_goes_downhill(loss_network: LossNetwork, optimizer: str, start: str) -> None:
-    result, config = run(loss_network, optimizer=optimizer, start=start)
+    # Noise so faint is nearly flat, where gradients vanish: the first steps are small ones.
+    iterations = 8 if start == "content" else 24
+    result, config = run(loss_network, optimizer=optimizer, start=start, iterations=iterations)
     totals = [point.losses.total for point in result.history]
     assert len(totals) == config.iterations + 1
     assert totals[-1] < 0.7 * totals[0]
     assert result.picture.shape == (40, 52, 3)
     assert result.picture.dtype == np.uint8
-    assert [point.iteration for point in result.history] == list(range(9))
+    assert [point.iteration for point in result.history] == list(range(iterations + 1))
 
 
 def test_the_last_losses_are_the_pictures(loss_network: LossNetwork) -> None:

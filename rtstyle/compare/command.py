@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import torch
@@ -15,10 +15,12 @@ from rtstyle.compare.measure import Comparison, compare_style
 from rtstyle.compare.methods import OPTIMIZE, Method, Painter, check_styles, open_painter
 from rtstyle.compare.page import history_curves, render
 from rtstyle.errors import SinkError, UsageError
-from rtstyle.evaluate.perceptual import find_painting
+from rtstyle.evaluate.perceptual import find_painting, quoted_photos
 from rtstyle.optimize import OptimizeConfig
+from rtstyle.perceptual.config import LossConfig
 from rtstyle.sinks.images import write_still
 from rtstyle.sources.images import read_still
+from rtstyle.styles import read_manifest, weights_folder
 from rtstyle.training.recipe import Recipe
 
 REPORT = "report.html"
@@ -29,13 +31,17 @@ class Request:
     """The command's options; see ``rtstyle compare --help``."""
 
     photos: Sequence[Path]
+    """Stills, or folders of them, of which ``limit`` photos are taken that no network was trained on."""
+    limit: int = 20
     styles: Sequence[str]
     methods: Sequence[Method]
     paintings: Path
     out: Path
     sizes: Sequence[int]
     config: OptimizeConfig
+    until_passed: bool = False
     recipe: Path | None = None
+    """Whose losses count; by default the recipe of the first bundled network among the methods."""
     logs: dict[str, Path]
     noise: float | None = None
     device: torch.device
@@ -50,6 +56,7 @@ def compare(request: Request) -> list[Comparison]:
 
     Raises :class:`UsageError` for anything missing before any work is done.
     """
+    request = replace(request, photos=gather_photos(request), recipe=request.recipe or bundled_recipe(request))
     _check(request)
     photos = {path.stem: read_still(path)[0] for path in request.photos}
     paintings = {style: read_still(find_painting(request.paintings, style))[0] for style in request.styles}
@@ -72,15 +79,36 @@ def compare(request: Request) -> list[Comparison]:
                     painters[style],
                     replace(configs[style], size=size, scales=1),
                     with_reference=reference,
+                    until_passed=request.until_passed,
                     loss_network=loss_network,
                     device=request.device,
                     progress=bar.update,
                 )
                 _write_pictures(found, request.out)
                 comparisons.append(found)
-    descriptions = {painter.method: painter.description for found in painters.values() for painter in found}
-    _write_page(render(comparisons, descriptions, _settings(request), curves), request.out / REPORT)
+    one_each = {painter.method: painter for found in painters.values() for painter in found}
+    _write_page(render(comparisons, one_each, _settings(request), curves), request.out / REPORT)
     return comparisons
+
+
+def gather_photos(request: Request) -> list[Path]:
+    """The stills, and for a folder the photos on which losses are quoted (``rtstyle evaluate quality``), ``limit`` at most."""
+    photos: list[Path] = []
+    for path in request.photos:
+        photos += quoted_photos(path, limit=request.limit) if path.is_dir() else [path]
+    return photos
+
+
+def bundled_recipe(request: Request) -> Path | None:
+    """The recipe that the manifest names for the first tier among the methods; None where it is not at hand."""
+    folder = request.weights or weights_folder()
+    tiers = read_manifest(folder)["tiers"]
+    for method in request.methods:
+        recipe = "" if method.file else tiers.get(method.name, {}).get("recipe", "")
+        if recipe:
+            path = folder.parent / recipe
+            return path if path.is_file() else None
+    return None
 
 
 def style_config(request: Request, style: str) -> OptimizeConfig:
@@ -89,18 +117,8 @@ def style_config(request: Request, style: str) -> OptimizeConfig:
         return request.config
     recipe = Recipe.load(request.recipe)
     factor = next((source.style_weight for source in recipe.styles if source.name == style), 1.0)
-    return replace(
-        request.config,
-        loss_network=recipe.loss_network,
-        content_layers=recipe.content_layers,
-        style_layers=recipe.style_layers,
-        style_measure=recipe.style_measure,
-        gram_normalisation=recipe.gram_normalisation,
-        painting_size=recipe.painting_size,
-        content_weight=recipe.content_weight,
-        style_weight=recipe.style_weight * factor,
-        total_variation_weight=recipe.total_variation_weight,
-    )
+    losses = {field.name: getattr(recipe, field.name) for field in fields(LossConfig)}
+    return replace(request.config, **{**losses, "style_weight": recipe.style_weight * factor})
 
 
 def _check(request: Request) -> None:
@@ -142,8 +160,7 @@ def _settings(request: Request) -> dict[str, object]:
     }
     if request.command:
         settings["command"] = request.command
-    if request.recipe is not None:
-        settings["weights from the recipe"] = request.recipe.name
+    settings["losses as in the recipe"] = request.recipe.name if request.recipe is not None else "none at hand: the usual ones"
     return settings
 
 

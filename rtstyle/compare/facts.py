@@ -16,6 +16,7 @@ class Fact:
     source: str
 
 
+UNSOURCED = "often quoted; no source could be found"
 JOHNSON = "Johnson et al. 2016, arXiv 1603.08155, Table 1 (Titan X)"
 FACTS = (
     Fact("256 x 256, 500 L-BFGS iterations", "", "0.015 s", "1060 times", JOHNSON),
@@ -27,11 +28,12 @@ FACTS = (
         "480 s",
         "2.5 to 3 s",
         "160 to 190 times",
-        "figures passed on in student reports, unsourced",
+        UNSOURCED,
     ),
-    Fact("a photo, VGG-19 losses, one GPU", "63 s", "0.17 s", "370 times", "figures passed on in student reports, unsourced"),
+    Fact("a photo, VGG-19 losses, one GPU", "63 s", "0.17 s", "370 times", UNSOURCED),
 )
 EQUIVALENT = (
     "Johnson et al. 2016, sec. 4.1: a network reaches the loss of 50 to 100 L-BFGS iterations at 256 px, and a similar one at "
-    "512 and 1024 px, with the losses and weights of the paper."
+    "512 and 1024 px, from noise, with the losses and weights of the paper. Losses differ in how fast L-BFGS descends them: the "
+    "figure belongs to the loss."
 )

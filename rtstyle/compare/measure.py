@@ -55,6 +55,12 @@ class Comparison:
         results = self.results[method]
         return [iterations_equivalent(history, results[photo].losses.total) for photo, history in self.histories.items()]
 
+    @property
+    def seconds_an_iteration(self) -> float:
+        """Of the reference, here; its iterations all cost the same."""
+        spent = sum(result.seconds for result in self.results[OPTIMIZE].values())
+        return spent / sum(max(1, history[-1].iteration) for history in self.histories.values())
+
 
 @dataclass(frozen=True)
 class Equivalent:
@@ -86,13 +92,15 @@ def compare_style(
     config: OptimizeConfig,
     *,
     with_reference: bool,
+    until_passed: bool = False,
     loss_network: nn.Module,
     device: torch.device,
     progress: Callable[[int], object] | None = None,
 ) -> Comparison:
     """Paint all ``photos``, scaled to ``config.size``, with all ``painters`` and, if asked for, with the reference.
 
-    ``progress(n)`` is called after each n pieces of work: an iteration of the reference or a picture.
+    ``until_passed`` ends the reference where its loss is as low as every painter's: that is all that iterations-equivalent
+    needs. ``progress(n)`` is called after each n pieces of work: an iteration of the reference or a picture.
     """
     assert config.size is not None
     size = config.size
@@ -109,20 +117,23 @@ def compare_style(
             if progress is not None:
                 progress(1)
         if with_reference:
-            _reference(found, name, loss_network, device, progress)
+            lowest = min((found.results[painter.method][name].losses.total for painter in painters), default=0.0)
+            _reference(found, name, loss, lowest if until_passed else 0.0, progress)
     return found
 
 
-def _reference(
-    found: Comparison, name: str, loss_network: nn.Module, device: torch.device, progress: Callable[[int], object] | None
-) -> None:
-    def listen(point: Point, _picture: Callable[[], Pixels]) -> None:
+def _reference(found: Comparison, name: str, loss: PictureLoss, enough: float, progress: Callable[[int], object] | None) -> None:
+    def listen(point: Point, _picture: Callable[[], Pixels]) -> bool:
         if progress is not None and point.iteration:
             progress(1)
+        return point.losses.total > enough
 
-    done = optimize(found.photos[name], found.painting, found.config, loss_network=loss_network, device=device, listener=listen)
+    photo, config = found.photos[name], found.config
+    done = optimize(photo, found.painting, config, loss_network=loss.loss_network, device=loss.device, listener=listen)
+    if progress is not None:
+        progress(config.iterations - done.history[-1].iteration)
     found.histories[name] = done.history
-    found.results.setdefault(OPTIMIZE, {})[name] = Result(done.picture, done.seconds, done.history[-1].losses)
+    found.results.setdefault(OPTIMIZE, {})[name] = Result(done.picture, done.seconds, loss.measure(done.picture))
 
 
 def timed(paint: Callable[[], Pixels]) -> tuple[Pixels, float]:

@@ -63,6 +63,8 @@ class Painter:
 
     method: str
     stylizer: Stylizer
+    arch: str
+    """The kind of network."""
     description: str
     """The network in a few words: its kind, size and shape."""
 
@@ -94,7 +96,7 @@ def open_painter(
         bank = StyleBank.load(tier=method.name, folder=weights)
     if noise is not None and bank.network.arch == "texture":
         bank.set_noise(noise)
-    return Painter(method.name, Stylizer(bank, str(mix), device=device), describe(bank))
+    return Painter(method.name, Stylizer(bank, str(mix), device=device), bank.network.arch, describe(bank))
 
 
 def describe(bank: StyleBank) -> str:

@@ -4,145 +4,85 @@ from __future__ import annotations
 
 import base64
 import io
-import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from html import escape
 
 from PIL import Image
 
 from rtstyle.compare.facts import EQUIVALENT, FACTS
+from rtstyle.compare.figures import cost_rows, equivalent_text, speedup, summary_rows
 from rtstyle.compare.measure import Comparison, Result
-from rtstyle.compare.methods import OPTIMIZE
+from rtstyle.compare.methods import OPTIMIZE, Painter
+from rtstyle.compare.papers import NETWORKS, REFERENCE, About
+from rtstyle.compare.stylesheet import STYLESHEET
 from rtstyle.optimize.curves import plot, weighted
 from rtstyle.pixels import Pixels, resize, scaled_size
 
 SHOWN_PHOTOS = 4
 CURVE_PHOTOS = 2
 SHOWN_SIDE = 256
-
-STYLESHEET = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fbfaf8; max-width: 76rem; margin: auto; padding: 1rem }
-h1, h2, h3 { line-height: 1.2; font-weight: 600 } h2 { margin-top: 2.5rem }
-.wide { overflow-x: auto }
-table { border-collapse: collapse; font-size: 0.9rem; margin: 1rem 0 }
-th, td { padding: 0.3rem 0.7rem; text-align: right; border-bottom: 1px solid #ddd8d0; vertical-align: top }
-th:first-child, td:first-child { text-align: left } td.text { text-align: left }
-.grid td { padding: 0.15rem; border: 0; text-align: center; font-size: 0.8rem } .grid img { display: block; max-width: 16rem }
-img.curve { max-width: 100%; display: block; margin: 0.5rem 0 } p.note { color: #666; font-size: 0.9rem }
-"""
+TITLE = "Style transfer: slow and fast"
+INTRODUCTION = (
+    "A picture can be painted by optimising its pixels, hundreds of passes through a classifier and back, or in one pass of a "
+    "small network that was trained on the same loss. This page sets them side by side."
+)
 
 
 def render(
     comparisons: Sequence[Comparison],
-    descriptions: Mapping[str, str],
+    painters: Mapping[str, Painter],
     settings: Mapping[str, object],
     training_curves: Mapping[str, Pixels],
 ) -> str:
-    """The whole page. ``descriptions``: each network in words; ``training_curves``: pictures by name."""
-    parts = [_facts_of_ours(comparisons), _published()]
-    for comparison in comparisons:
-        parts.append(_section(comparison))
+    """The whole page. ``painters``: a painter of each method, for what it is; ``training_curves``: pictures by name."""
+    parts = [_costs(comparisons)]
+    parts += [_section(comparison) for comparison in comparisons]
+    parts.append(_methods(painters, reference=any(comparison.histories for comparison in comparisons)))
+    parts.append(_published())
     if training_curves:
         parts.append("<h2>Training</h2>")
         parts += [f"<h3>{escape(name)}</h3>{_curve(picture, f'losses of {name}')}" for name, picture in training_curves.items()]
-    parts.append(_settings(comparisons, descriptions, settings))
-    title = "Style transfer: slow and fast"
-    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'
-    body = f"<h1>{title}</h1>{''.join(parts)}"
+    parts.append(_settings(comparisons, painters, settings))
+    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{TITLE}</title>'
+    body = f"<header><h1>{TITLE}</h1><p>{escape(INTRODUCTION)}</p></header><main>{''.join(parts)}</main>"
     return f"<!doctype html><html lang=en><head>{head}<style>{STYLESHEET}</style></head><body>{body}</body></html>\n"
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, text: bool = False) -> str:
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, text: bool = False) -> str:
     """An HTML table of plain text, figures to the right unless ``text``."""
     kind = ' class="text"' if text else ""
-    lines = ["".join(f"<th{kind}>{escape(cell)}</th>" for cell in header)]
-    lines += ["".join(f"<td{kind}>{escape(cell)}</td>" for cell in row) for row in rows]
-    return f'<div class="wide"><table>{"".join(f"<tr>{line}</tr>" for line in lines)}</table></div>'
+    head = "".join(f"<th{kind}>{escape(cell)}</th>" for cell in header)
+    lines = ["".join(f"<td{kind}>{escape(cell)}</td>" for cell in row) for row in rows]
+    body = "".join(f"<tr>{line}</tr>" for line in lines)
+    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
-def summary_rows(comparison: Comparison) -> list[list[str]]:
-    """Per method: milliseconds, speed-up over the reference, losses, shares of the total and iterations-equivalent."""
-    config = comparison.config
-    unpainted = comparison.unpainted.values()
-    means = [statistics.fmean(value) for value in zip(*((u.total, u.content, u.style) for u in unpainted), strict=True)]
-    rows = [["the photo itself", "", "", *(f"{mean:.3f}" for mean in means[1:]), f"{means[0]:.3f}", "", "", ""]]
-    for method in comparison.results:
-        seconds = comparison.mean(method, lambda result: result.seconds)
-        content = comparison.mean(method, lambda result: result.losses.content)
-        style = comparison.mean(method, lambda result: result.losses.style)
-        total = comparison.mean(method, lambda result: result.losses.total)
-        rows.append(
-            [
-                method,
-                f"{1000 * seconds:,.0f}",
-                _speedup(comparison, method, seconds),
-                f"{content:.3f}",
-                f"{style:.3f}",
-                f"{total:.3f}",
-                f"{config.content_weight * content / total:.0%}",
-                f"{config.style_weight * style / total:.0%}",
-                equivalent_text(comparison, method),
-            ]
-        )
-    return rows
-
-
-def equivalent_text(comparison: Comparison, method: str) -> str:
-    """The mean over the photos; with a sign where the reference never came down to some of the pictures."""
-    if method == OPTIMIZE or not comparison.histories:
-        return ""
-    found = comparison.equivalents(method)
-    mean = statistics.fmean(equivalent.iterations for equivalent in found)
-    return f"{'' if all(equivalent.reached for equivalent in found) else 'over '}{mean:.0f}"
-
-
-def _speedup(comparison: Comparison, method: str, seconds: float) -> str:
-    if method == OPTIMIZE or OPTIMIZE not in comparison.results:
-        return ""
-    return f"{comparison.mean(OPTIMIZE, lambda result: result.seconds) / seconds:,.0f} times"
-
-
-def _facts_of_ours(comparisons: Sequence[Comparison]) -> str:
-    rows = [
-        [
-            f"{comparison.style}, {comparison.size} px, {len(comparison.photos)} photos",
-            method,
-            _reference_seconds(comparison),
-            f"{comparison.mean(method, lambda result: result.seconds):.3f} s",
-            _speedup(comparison, method, comparison.mean(method, lambda result: result.seconds)),
-            equivalent_text(comparison, method),
-            _seconds_to_equal(comparison, method),
-        ]
-        for comparison in comparisons
-        for method in comparison.results
-        if method != OPTIMIZE
-    ]
+def _costs(comparisons: Sequence[Comparison]) -> str:
+    cards = "".join(
+        _figures(comparison, method) for comparison in comparisons for method in comparison.results if method != OPTIMIZE
+    )
     header = ["measured here", "method", "slow reference", "this method", "faster by", "iterations-equivalent", "which take"]
-    return "<h2>What it costs</h2>" + table(header, rows)
+    rows = [row for comparison in comparisons for row in cost_rows(comparison)]
+    return f'<h2>What it costs</h2><div class="cards">{cards}</div>{table(header, rows)}'
 
 
-def _reference_seconds(comparison: Comparison) -> str:
-    if OPTIMIZE not in comparison.results:
-        return "not run"
-    seconds = comparison.mean(OPTIMIZE, lambda result: result.seconds)
-    return f"{seconds:.1f} s ({comparison.config.iterations} iterations)"
-
-
-def _seconds_to_equal(comparison: Comparison, method: str) -> str:
-    if not comparison.histories:
-        return ""
-    each = comparison.mean(OPTIMIZE, lambda result: result.seconds) / comparison.config.iterations
-    mean = statistics.fmean(equivalent.iterations for equivalent in comparison.equivalents(method))
-    return f"{each * mean:.1f} s"
+def _figures(comparison: Comparison, method: str) -> str:
+    """The figures that count, large."""
+    seconds = comparison.mean(method, lambda result: result.seconds)
+    said = [(f"{1000 * seconds:,.0f} ms", "a picture")]
+    if OPTIMIZE in comparison.results:
+        said.append((speedup(comparison, method), f"as fast as {comparison.config.iterations} iterations of the reference"))
+        said.append((equivalent_text(comparison, method), "of its iterations for the same loss"))
+    lines = "".join(f"<b>{escape(figure)}</b><span>{escape(text)}</span>" for figure, text in said)
+    title = f"{method}, {comparison.style}, {comparison.size} px"
+    return f'<div class="card figures"><h3>{escape(title)}</h3><p>{lines}</p></div>'
 
 
 def _published() -> str:
     rows = [[fact.setting, fact.slow, fact.fast, fact.ratio, fact.source] for fact in FACTS]
-    note = f'<p class="note">{escape(EQUIVALENT)}</p>'
-    return (
-        "<h3>Published, for comparison</h3>" + table(["setting", "slow", "fast", "faster by", "source"], rows, text=True) + note
-    )
+    header = ["setting", "slow", "fast", "faster by", "source"]
+    return f'<h2>Published, for comparison</h2>{table(header, rows, text=True)}<p class="note">{escape(EQUIVALENT)}</p>'
 
 
 def _section(comparison: Comparison) -> str:
@@ -157,15 +97,19 @@ def _section(comparison: Comparison) -> str:
         "style share",
         "its.-equiv.",
     ]
-    title = f"<h2>{escape(comparison.style)} at {comparison.size} px</h2>"
+    config = comparison.config
+    start = "the photo" if config.start == "content" else "noise"
     note = (
-        '<p class="note">Losses are relative errors (0: none, 1: as wrong as black), means over the photos; the total weighs '
-        f"content {comparison.config.content_weight:g}, style {comparison.config.style_weight:g} and total variation "
-        f"{comparison.config.total_variation_weight:g}. Iterations-equivalent: the iteration of the slow reference, started from "
-        f"{'the photo' if comparison.config.start == 'content' else 'noise'}, that reaches the method's total.</p>"
+        "Losses are relative errors (0: none, 1: as wrong as black), means over the photos. They are the ones that the networks "
+        f"were trained on: the total weighs content {config.content_weight:g}, style {config.style_weight:g} and total variation "
+        f"{config.total_variation_weight:g}. Iterations-equivalent: the iteration of the slow reference, started from {start}, "
+        "that reaches the method's total, a mean over the photos; one iteration is one pass through the loss network and back."
     )
     curves = "".join(_curve(picture, f"losses over iterations, {name}") for name, picture in history_curves(comparison).items())
-    return title + table(header, summary_rows(comparison)) + note + _grid(comparison) + curves
+    return (
+        f"<h2>{escape(comparison.style)} at {comparison.size} px</h2>{_grid(comparison)}"
+        f'{table(header, summary_rows(comparison))}<p class="note">{escape(note)}</p>{curves}'
+    )
 
 
 def history_curves(comparison: Comparison) -> dict[str, Pixels]:
@@ -179,15 +123,15 @@ def history_curves(comparison: Comparison) -> dict[str, Pixels]:
 
 
 def _grid(comparison: Comparison) -> str:
-    painting = _small(comparison.painting)
-    lines = ["".join(f"<td>{escape(name)}</td>" for name in ("photo", *comparison.results))]
+    lines = ["".join(f"<th>{escape(name)}</th>" for name in ("photo", *comparison.results))]
     for photo in list(comparison.photos)[:SHOWN_PHOTOS]:
         cells: list[tuple[Pixels, str]] = [(comparison.photos[photo], photo)]
         cells += [(_picture(results[photo]), f"{photo}, {method}") for method, results in comparison.results.items()]
         lines.append("".join(f"<td>{_image(pixels, alt)}</td>" for pixels, alt in cells))
     rows = "".join(f"<tr>{line}</tr>" for line in lines)
-    shown = _image(painting, f"the painting: {comparison.style}")
-    return f'<p>{shown}</p><div class="wide"><table class="grid">{rows}</table></div>'
+    painting = _image(_small(comparison.painting), f"the painting: {comparison.style}")
+    caption = f"<figcaption>the painting, {escape(comparison.style)}</figcaption>"
+    return f'<figure>{painting}{caption}</figure><div class="wide"><table class="grid">{rows}</table></div>'
 
 
 def _picture(result: Result) -> Pixels:
@@ -203,7 +147,8 @@ def _image(pixels: Pixels, alt: str) -> str:
 
 
 def _curve(pixels: Pixels, alt: str) -> str:
-    return f'<img class="curve" src="{data_uri(pixels, "PNG")}" alt="{escape(alt)}">'
+    image = f'<img class="curve" src="{data_uri(pixels, "PNG")}" alt="{escape(alt)}">'
+    return f"<figure>{image}<figcaption>{escape(alt)}</figcaption></figure>"
 
 
 def data_uri(pixels: Pixels, kind: str) -> str:
@@ -213,13 +158,29 @@ def data_uri(pixels: Pixels, kind: str) -> str:
     return f"data:image/{kind.lower()};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
 
 
-def _settings(comparisons: Sequence[Comparison], descriptions: Mapping[str, str], settings: Mapping[str, object]) -> str:
+def _methods(painters: Mapping[str, Painter], *, reference: bool) -> str:
+    cards = _method(OPTIMIZE, REFERENCE, "") if reference else ""
+    cards += "".join(_method(name, NETWORKS[painter.arch], painter.description) for name, painter in painters.items())
+    return f'<h2>The methods and their papers</h2><div class="cards">{cards}</div>'
+
+
+def _method(name: str, about: About, shape: str) -> str:
+    papers = "".join(f'<li><a href="{escape(paper.address)}">{escape(paper.citation)}</a></li>' for paper in about.papers)
+    code = f"<code>{escape(shape)}</code>" if shape else ""
+    return (
+        f'<div class="card"><h3>{escape(name)}</h3><p><b>{escape(about.title)}.</b> {escape(about.text)}</p>'
+        f"{code}<ul>{papers}</ul></div>"
+    )
+
+
+def _settings(comparisons: Sequence[Comparison], painters: Mapping[str, Painter], settings: Mapping[str, object]) -> str:
     rows = [[name, str(value)] for name, value in settings.items()]
-    rows += [[f"network {name}", text] for name, text in descriptions.items()]
+    rows += [[f"network {name}", painter.description] for name, painter in painters.items()]
     for style, config in {comparison.style: comparison.config for comparison in comparisons}.items():
         table_of = {**asdict(config), "size": ", ".join(str(c.size) for c in comparisons if c.style == style)}
         rows += [[f"{style}: {name.replace('_', ' ')}", _plain(value)] for name, value in table_of.items()]
-    return "<h2>Settings</h2>" + table(["setting", "value"], rows, text=True)
+    listed = table(["setting", "value"], rows, text=True)
+    return f"<h2>Settings</h2><details open><summary>Everything that decides the figures above</summary>{listed}</details>"
 
 
 def _plain(value: object) -> str:

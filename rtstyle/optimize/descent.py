@@ -18,12 +18,18 @@ from torch import Tensor, nn
 from rtstyle.errors import RTStyleError
 from rtstyle.optimize.config import USUAL_RATES, OptimizeConfig
 from rtstyle.optimize.loss import Losses, PictureLoss, as_picture, fit_painting
+from rtstyle.perceptual.network import IMAGENET_MEAN
 from rtstyle.pixels import Pixels, Size, resize, to_uint8
 
 MEMORY = 20
 """Steps that L-BFGS remembers."""
+NOISE = 1 / 255
+"""Standard deviation of the noise to start from, about the loss network's mean colour: as in the code that Johnson et al.
+published for their own comparison (jcjohnson/fast-neural-style, slow_neural_style.lua)."""
 RUNAWAY = 4.0
-"""How far above the best the loss may climb before the descent goes back there, with a shorter step."""
+"""How far above the best the loss may climb ..."""
+CLIMBS = 6
+"""... for so many steps, before the descent goes back there, with a shorter step. Single climbs are L-BFGS finding its scale."""
 PATIENCE = 8
 """How often that may happen at one scale."""
 
@@ -90,7 +96,8 @@ def optimize(
 def _start(photo: Pixels, coarser: Pixels | None, size: Size, config: OptimizeConfig, device: torch.device) -> Tensor:
     if coarser is None and config.start == "noise":
         generator = torch.Generator().manual_seed(config.seed)
-        return torch.rand(1, 3, *size, generator=generator).to(device)
+        mean = torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1)
+        return (mean + NOISE * torch.randn(1, 3, *size, generator=generator)).to(device)
     return as_picture(resize(photo if coarser is None else coarser, size), device)
 
 
@@ -105,6 +112,7 @@ class _Descent:
         self.optimizer = self._fresh_optimizer()
         self.best = math.inf
         self.best_pixels = self.pixels.detach().clone()
+        self.climbs = 0
         self.returns = 0
 
     def picture(self) -> Pixels:
@@ -132,7 +140,8 @@ class _Descent:
         losses = found[0]
         if losses.total < self.best:
             self.best, self.best_pixels = losses.total, before
-        elif not losses.total < RUNAWAY * self.best:
+        self.climbs = 0 if losses.total < RUNAWAY * self.best else self.climbs + 1
+        if self.climbs == CLIMBS or not math.isfinite(losses.total):
             self._go_back(losses)
         with torch.no_grad():
             # Projected after every step, as in Johnson et al. 2016, sec. 4.1, which keeps to [0, 255] so.
@@ -140,6 +149,7 @@ class _Descent:
         return losses
 
     def _go_back(self, losses: Losses) -> None:
+        self.climbs = 0
         self.returns += 1
         if self.returns > PATIENCE or not math.isfinite(self.best):
             raise RTStyleError(f"the optimisation does not converge (loss {losses.total:.3g}); lower --lr or the weights")
