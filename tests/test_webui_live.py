@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -61,6 +62,21 @@ def test_a_picture_comes_back_painted_in_the_look_that_came_with_it(page: PageSe
         answer = send(page, body, style=style, strength=0.8)
         assert _nearest(np.asarray(Image.open(io.BytesIO(answer.content))), {**paintings, "unpainted": sent}) == style
         assert float(answer.headers["x-paint-ms"]) > 0
+
+
+def test_two_visitors_at_once_each_see_their_own_style(page: PageServer) -> None:
+    """Of the same scene, picture by picture, with the style of one of them changing on the way."""
+    body = jpeg(scene())
+    sent = np.asarray(Image.open(io.BytesIO(body)))
+    paintings = {name: page.studio.paint(sent, page.studio.look(name)) for name in ("wave", "scream", "udnie")}
+    wishes = {"a": ["wave"] * 3 + ["udnie"] * 3, "b": ["scream"] * 6}
+
+    def watch(visitor: str) -> list[str]:
+        answers = (send(page, body, visitor=visitor, style=style) for style in wishes[visitor])
+        return [_nearest(np.asarray(Image.open(io.BytesIO(answer.content))), paintings) for answer in answers]
+
+    with ThreadPoolExecutor(2) as pool:
+        assert dict(zip(wishes, pool.map(watch, wishes), strict=True)) == wishes
 
 
 def test_what_is_no_picture_of_a_camera_is_refused(page: PageServer) -> None:

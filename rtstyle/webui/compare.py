@@ -51,6 +51,7 @@ def build_compare(studio: Studio, panel: Panel, learned: gr.State) -> None:
             height=HEIGHT,
             elem_id="rt-cmp-painting",
             sources=["upload", "clipboard"],
+            what="painting",
         )
         fast = gr.Image(label="The network", height=HEIGHT, type="filepath", buttons=[], interactive=False, elem_id="rt-cmp-fast")
         slow = gr.Image(label="Optimised", height=HEIGHT, type="filepath", buttons=[], interactive=False, elem_id="rt-cmp-slow")

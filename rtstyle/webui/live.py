@@ -1,4 +1,10 @@
-"""The tab for the camera: its view, the routes behind it, and the way over plain HTTP where WebRTC finds none."""
+"""The tab for the camera: its view, the routes behind it, and the way over plain HTTP where WebRTC finds none.
+
+The way over HTTP is a route of our own rather than ``gr.Image``'s streaming, which sends pictures at a fixed interval
+(``stream_every``) through the page's queue. Here the next picture leaves when one has come back, so that a slow server
+means fewer pictures and not later ones; each carries its look, so that a style changes with the next picture; nothing
+touches the disk; and the delay of every picture is known and shown.
+"""
 
 from __future__ import annotations
 

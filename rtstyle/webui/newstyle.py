@@ -43,7 +43,9 @@ def build_newstyle(studio: Studio, panel: Panel) -> gr.State:
     handlers = NewStyle(studio)
     learned = gr.State(None)
     with gr.Row(equal_height=True, elem_classes="rt-pair"):
-        painting = photo_input(None, label="A painting", height=HEIGHT, elem_id="rt-painting", sources=["upload", "clipboard"])
+        painting = photo_input(
+            None, label="A painting", height=HEIGHT, elem_id="rt-painting", sources=["upload", "clipboard"], what="painting"
+        )
         sheet = gr.Image(
             label="How it paints so far: each photo, and its painting",
             type="filepath",

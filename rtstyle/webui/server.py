@@ -83,7 +83,9 @@ def create_app(studio: Studio) -> FastAPI:
     live.add_to(api)
     # Gradio reads its upload folder from the environment, when components are built and when the app is. What it makes
     # itself goes to where the environment said when it was imported, which is a folder that nobody would remove.
-    os.environ["GRADIO_TEMP_DIR"] = gradio.routes.DEFAULT_TEMP_DIR = str(studio.folder.uploads)  # pyright: ignore[reportPrivateImportUsage]
+    uploads = str(studio.folder.uploads)
+    os.environ["GRADIO_TEMP_DIR"] = uploads
+    gradio.routes.DEFAULT_TEMP_DIR = uploads  # pyright: ignore[reportPrivateImportUsage]
     gr.mount_gradio_app(
         api,
         build_page(studio),

@@ -55,6 +55,8 @@ def page_theme() -> Base:
         body_background_fill="*neutral_100",
         body_background_fill_dark="*neutral_950",
         body_text_color_dark="*neutral_200",
+        body_text_color_subdued="*neutral_500",
+        body_text_color_subdued_dark="*neutral_400",
         background_fill_primary="white",
         background_fill_primary_dark="*neutral_900",
         background_fill_secondary="*neutral_50",

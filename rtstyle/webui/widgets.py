@@ -19,6 +19,7 @@ def photo_input(
     height: int,
     elem_id: str,
     sources: Sequence[Literal["upload", "webcam", "clipboard"]] = ("upload", "clipboard", "webcam"),
+    what: str = "photo",
 ) -> gr.Image:
     """An image input that hands over the uploaded file untouched: reading it, within limits, is ours."""
     return take_untouched(
@@ -30,7 +31,9 @@ def photo_input(
             sources=list(sources),
             height=height,
             buttons=[],
+            placeholder=f"# Drop a {what} here\nor click to choose one",
             elem_id=elem_id,
+            elem_classes="rt-photo",
         )
     )
 
