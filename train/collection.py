@@ -50,6 +50,7 @@ def collection(
         sys.exit(error.exit_code)
     if not finished:
         typer.echo("stopped early; the same command with --resume goes on")
+        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rtstyle.cli.shared import DeviceOption, OverwriteOption, WeightsOption
+from rtstyle.cli.shared import INTERRUPTED, DeviceOption, OverwriteOption, WeightsOption
 
 
 def train(
@@ -106,3 +106,4 @@ def train(
         typer.echo(f"hint: {result.hint}")
     if not result.finished:
         typer.echo("stopped early; the same command with --resume goes on")
+        raise typer.Exit(INTERRUPTED)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rtstyle.cli.shared import (
+    INTERRUPTED,
     DeviceOption,
     EngineName,
     EngineOption,
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from rtstyle.stylizer import Stylizer
     from rtstyle.video.film import FilmOptions
 
-INTERRUPTED = 130
 
 
 def video(

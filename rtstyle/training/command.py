@@ -17,7 +17,7 @@ from rtstyle.training.fit import FIT_RECIPE, FULL_RECIPE, FitResult, fit_style
 from rtstyle.training.loop import Progress
 from rtstyle.training.recipe import Recipe
 from rtstyle.training.record import LOG
-from rtstyle.training.remember import photo_folder
+from rtstyle.training.remember import photo_folder, remember
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,9 @@ def learn(request: Request, *, on_sheet: Callable[[Path], None]) -> FitResult:
     """Carry out a request; ``on_sheet`` hears of every preview sheet. Raises as :func:`fit_style` does."""
     recipe = build_recipe(request)
     device = resolve_device(request.device)
-    photos = list_pictures(photo_folder(request.content))
+    folder = photo_folder(request.content)
+    photos = list_pictures(folder)
+    remember(folder)
     if request.epochs is not None:
         recipe = replace(recipe, steps=max(1, math.ceil(request.epochs * len(photos) / recipe.batch_size)))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +67,19 @@ def load_painting(path: Path, short_side: int) -> Tensor:
 def as_batch(pictures: Sequence[Pixels]) -> Tensor:
     """Equal-sized uint8 (H, W, 3) pictures -> float (N, 3, H, W) in [0, 1]."""
     return to_float(torch.from_numpy(np.stack(pictures)))
+
+
+def load_pictures(paths: Iterable[Path], count: int) -> list[Pixels]:
+    """The first ``count`` pictures of ``paths`` that can be decoded; one warning for each that cannot."""
+    pictures: list[Pixels] = []
+    for path in paths:
+        if len(pictures) == count:
+            break
+        try:
+            pictures.append(load_picture(path))
+        except (TrainingError, UsageError) as error:
+            logger.warning("skipped: %s", error)
+    return pictures
 
 
 class PhotoBatches:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -85,8 +87,14 @@ def export_style(
         metadata["net"] = network_table(network)
         tensors |= {f"network.{key}": value.detach().half().contiguous().cpu() for key, value in network.state_dict().items()}
     partial = path.with_name(f".{path.name}.partial")
-    save_file(tensors, partial, metadata={"rtstyle": json.dumps(metadata, ensure_ascii=False)})
-    partial.replace(path)
+    try:
+        save_file(tensors, partial, metadata={"rtstyle": json.dumps(metadata, ensure_ascii=False)})
+        partial.replace(path)
+    except (OSError, SafetensorError) as error:
+        raise TrainingError(f"cannot write {path} ({error}); make room, then the same command with --resume") from error
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink()
     loaded = load_style_file(path)
     _verify(network, vector, loaded.network or network, loaded.vector)
 

@@ -7,21 +7,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from rtstyle.errors import UsageError
 from rtstyle.nets import StyleNetwork, build_network
 from rtstyle.perceptual.losses import content_loss, gram_matrices, style_loss
 from rtstyle.perceptual.network import LossNetwork
-from rtstyle.pixels import resize, scaled_size
-from rtstyle.styles import StyleBank, StyleEntry, StyleMix
-from rtstyle.training.data import as_batch, held_out, load_painting, load_picture, training_photos
+from rtstyle.pixels import Pixels, resize, scaled_size
+from rtstyle.styles import StyleBank, StyleEntry
+from rtstyle.training.data import as_batch, held_out, load_painting, load_pictures, training_photos
 from rtstyle.training.export import export_style
 from rtstyle.training.loop import Listener, Trainer
 from rtstyle.training.recipe import Recipe, StyleSource
+from rtstyle.training.steps import autocast
 
 MEASURED_PHOTOS = 6
 MEASURED_SIDE = 256
+STARTING_PHOTOS = 2
+"""Photos on which the bundled styles are tried as a start."""
 WEAK_STYLE = 0.12
 """Relative style loss above which the painting is hardly recognised."""
 STRONG_CONTENT = 0.95
@@ -74,8 +78,9 @@ def fit_style(
 ) -> FitResult:
     """Learn ``painting`` and write the style to ``out`` (.safetensors).
 
-    By default the network of the bundled ``tier`` stays frozen and its style vector is fitted, starting from the mean of
-    the bundled styles. ``full`` trains all of the network, from the bundled one where the recipe's shape is the same.
+    By default the network of the bundled ``tier`` stays frozen and its style vector is fitted, starting from whichever
+    bundled style, or their mean, is nearest to the painting. ``full`` trains all of the network, from the bundled one where
+    the recipe's shape is the same.
     ``teacher``: see :class:`rtstyle.training.teacher.Lessons`.
     Raises :class:`UsageError` for pictures that cannot be used, :class:`TrainingError` where training diverges.
     """
@@ -86,12 +91,12 @@ def fit_style(
     recipe = recipe or (FULL_RECIPE if full else FIT_RECIPE)
     recipe = replace(recipe, tier=tier, styles=(StyleSource(name=name, image=str(painting)),))
     bank = _bundled(tier, weights, required=not full)
-    network, start = _starting_point(recipe, bank, full, loss_weights)
+    network, starts = _starting_points(recipe, bank, full, loss_weights)
     kept = held_out(photos) or list(photos)
     trainer = Trainer(
         recipe,
         network=network,
-        vectors=start[None],
+        vectors=starts[:1],
         paintings=[painting],
         photos=training_photos(photos),
         preview_photos=kept,
@@ -101,42 +106,48 @@ def fit_style(
         freeze_network=not full,
         teacher=teacher,
     )
+    measured = load_pictures(kept, MEASURED_PHOTOS) or load_pictures(photos, MEASURED_PHOTOS)
     if resume:
         trainer.resume()
+    elif len(starts) > 1 and measured:
+        trainer.start_from(_nearest(network, starts, painting, measured[:STARTING_PHOTOS], recipe, trainer.loss_network, device))
     finished = trainer.run(sheet_every=sheet_every, listener=listener)
     vector = trainer.vectors[0].cpu()
-    style, content = measure(trainer.network, vector, painting, kept[:MEASURED_PHOTOS], recipe, trainer.loss_network, device)
+    ((style, content),) = measure(trainer.network, vector[None], painting, measured, recipe, trainer.loss_network, device)
     about: dict[str, Any] = {"steps": trainer.step, "seed": recipe.seed, "painting_size": recipe.painting_size}
     entry = StyleEntry(name=name, title=painting.stem, metrics={"style": round(style, 4), "content": round(content, 4)})
     export_style(trainer.network, vector, entry, out, tier=tier, dedicated=full, about=about)
-    return FitResult(path=out, style=style, content=content, hint=_hint(style, content), finished=finished)
+    return FitResult(path=out, style=style, content=content, hint=hint(style, content), finished=finished)
 
 
 @torch.inference_mode()
 def measure(
     network: StyleNetwork,
-    vector: torch.Tensor,
+    vectors: torch.Tensor,
     painting: Path,
-    photos: Sequence[Path],
+    photos: Sequence[Pixels],
     recipe: Recipe,
     loss_network: LossNetwork,
     device: torch.device,
-) -> tuple[float, float]:
-    """Style and content loss of a vector (D,) on ``photos``, each scaled to a short side of 256 px."""
+) -> list[tuple[float, float]]:
+    """Style and content loss of each of the vectors (S, D), means over ``photos``.
+
+    Photos are uint8 (H, W, 3), at least one, and are scaled to a short side of 256 px.
+    """
     network = network.to(device).eval()
     precision = next(loss_network.features.parameters()).dtype
-    with torch.autocast(device.type, dtype=precision, enabled=precision is not torch.float32):
+    losses: list[list[tuple[float, float]]] = [[] for _ in vectors]
+    with autocast(device, precision):
         grams = gram_matrices(loss_network(load_painting(painting, recipe.painting_size).to(device)), recipe.style_layers)
-        losses: list[tuple[float, float]] = []
-        for path in photos:
-            pixels = load_picture(path)
+        for pixels in photos:
             size = scaled_size((pixels.shape[0], pixels.shape[1]), MEASURED_SIDE, network.multiple)
             photo = as_batch([resize(pixels, size)]).to(device)
             target = loss_network(photo)
-            features = loss_network(network(photo, vector.to(device)))
-            style = style_loss(features, grams, recipe.style_layers)
-            losses.append((float(style), float(content_loss(features, target, recipe.content_layers))))
-    return sum(s for s, _ in losses) / len(losses), sum(c for _, c in losses) / len(losses)
+            for vector, found in zip(vectors.to(device), losses, strict=True):
+                features = loss_network(network(photo, vector))
+                style = style_loss(features, grams, recipe.style_layers)
+                found.append((float(style), float(content_loss(features, target, recipe.content_layers))))
+    return [(float(np.mean([s for s, _ in found])), float(np.mean([c for _, c in found]))) for found in losses]
 
 
 def _bundled(tier: str, weights: Path | None, *, required: bool) -> StyleBank | None:
@@ -148,21 +159,36 @@ def _bundled(tier: str, weights: Path | None, *, required: bool) -> StyleBank | 
         return None
 
 
-def _starting_point(
+def _starting_points(
     recipe: Recipe, bank: StyleBank | None, full: bool, loss_weights: Path | None
 ) -> tuple[StyleNetwork, torch.Tensor]:
-    """The bundled network and the mean of its styles; with ``full`` and another shape, a fresh network."""
+    """The bundled network, its styles and their mean (S + 1, D); with ``full`` and another shape, a fresh network and one
+    neutral style."""
     if bank is not None and (not full or bank.network.config == recipe.net):
-        names = bank.names
-        mean = bank.vector(StyleMix(tuple((name, 1 / len(names)) for name in names)))
-        return bank.network, mean
+        vectors = torch.stack(list(bank.vectors.values()))
+        return bank.network, torch.cat((vectors.mean(0, keepdim=True), vectors))
     torch.manual_seed(recipe.seed)
     network = build_network(recipe.net)
     network.load_pretrained(recipe.loss_network, loss_weights)
-    return network, network.neutral_style()
+    return network, network.neutral_style()[None]
 
 
-def _hint(style: float, content: float) -> str:
+def _nearest(
+    network: StyleNetwork,
+    vectors: torch.Tensor,
+    painting: Path,
+    photos: Sequence[Pixels],
+    recipe: Recipe,
+    loss_network: LossNetwork,
+    device: torch.device,
+) -> torch.Tensor:
+    """Of the styles (S, D) the one (D,) that already paints most like ``painting``, as the recipe weighs its losses."""
+    losses = measure(network, vectors, painting, photos, recipe, loss_network, device)
+    return vectors[int(np.argmin([recipe.style_weight * style + recipe.content_weight * content for style, content in losses]))]
+
+
+def hint(style: float, content: float) -> str:
+    """What to change where the measured losses say that the look is too weak or too strong; empty where it is neither."""
     if style > WEAK_STYLE:
         return "the look is weak: train longer (--steps) or raise --style-weight"
     if content > STRONG_CONTENT:

@@ -21,7 +21,7 @@ from rtstyle.perceptual.losses import style_target
 from rtstyle.perceptual.network import LossNetwork
 from rtstyle.pixels import centre_square
 from rtstyle.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
-from rtstyle.training.data import PhotoBatches, as_batch, load_painting, load_picture
+from rtstyle.training.data import PhotoBatches, as_batch, load_painting, load_picture, load_pictures
 from rtstyle.training.model import StyleTable, TrainingStep
 from rtstyle.training.objective import Objective
 from rtstyle.training.recipe import Recipe
@@ -96,7 +96,7 @@ class Trainer:
             groups.append({"params": list(network.parameters()), "lr": recipe.learning_rate})
         self.steps = Steps(recipe, forward, groups, device, precision)
         self.photos = self._photo_batches(photos, teacher)
-        self.preview = [load_picture(path) for path in preview_photos[:SHEET_PHOTOS]]
+        self.preview = load_pictures(preview_photos, SHEET_PHOTOS)
         self.step = 0
         self.record = Record()
 
@@ -110,6 +110,11 @@ class Trainer:
         """The style vectors as trained so far, (S, D)."""
         with torch.no_grad():
             return self.step_module.table()
+
+    def start_from(self, vectors: Tensor) -> None:
+        """Go on from these style vectors, (S, D), or (D,) for all."""
+        with torch.no_grad():
+            self.step_module.table.weights.copy_(vectors[..., :-1])
 
     def _photo_batches(self, photos: Sequence[Path], teacher: Path | None) -> Iterable[Tensor | Lesson]:
         recipe = self.recipe
@@ -132,7 +137,13 @@ class Trainer:
 
     def run(self, *, save_every: int = 200, sheet_every: int = 200, listener: Listener | None = None) -> bool:
         """Train up to ``recipe.steps``. Returns whether it got there (False: interrupted or told to stop)."""
-        self.run_folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.run_folder.mkdir(parents=True, exist_ok=True)
+            return self._run(save_every, sheet_every, listener)
+        except OSError as error:
+            raise TrainingError(f"cannot write to {self.run_folder} ({error}); make room or name another folder") from error
+
+    def _run(self, save_every: int, sheet_every: int, listener: Listener | None) -> bool:
         steps = self.recipe.steps
         bar = tqdm(initial=self.step, total=steps, unit="step", disable=self.rank > 0, dynamic_ncols=True)
         bad = 0
@@ -144,7 +155,8 @@ class Trainer:
                 bad = 0 if self._train_step(batch) else bad + 1
                 if bad >= PATIENCE:
                     raise TrainingError(
-                        f"the loss was not finite {PATIENCE} times in a row at step {self.step}; lower --lr or the style weight"
+                        f"the loss was not finite, or far too large, {PATIENCE} times in a row at step {self.step}; "
+                        "lower --lr or the style weight"
                     )
                 self.step += 1
                 bar.update()
@@ -197,8 +209,7 @@ class Trainer:
         state = load_checkpoint(self.run_folder / CHECKPOINT)
         try:
             self.network.load_state_dict(state["network"])
-            with torch.no_grad():
-                self.step_module.table.weights.copy_(state["vectors"][:, :-1])
+            self.start_from(state["vectors"])
             self.steps.optimizer.load_state_dict(state["optimizer"])
         except (RuntimeError, ValueError, KeyError) as error:
             raise UsageError(f"the checkpoint in {self.run_folder} is of another recipe: {error}") from error

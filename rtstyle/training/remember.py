@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -12,18 +13,14 @@ FILE = "photos.json"
 
 
 def photo_folder(given: Path | None) -> Path:
-    """``given``, which is remembered, or the folder remembered from an earlier run.
+    """``given``, or the folder remembered from an earlier run.
 
     Raises :class:`UsageError`, which says where photos come from, where there is neither.
     """
-    memory = cache_folder() / FILE
     if given is not None:
-        if not given.is_dir():
-            raise UsageError(f"no folder of photos at {given}")
-        memory.write_text(json.dumps({"content": str(given.resolve())}), encoding="utf-8")
         return given
     try:
-        folder = Path(json.loads(memory.read_text(encoding="utf-8"))["content"])
+        folder = Path(json.loads((cache_folder() / FILE).read_text(encoding="utf-8"))["content"])
     except (OSError, ValueError, KeyError):
         raise UsageError(
             "give a folder of photos with --content DIR: any few hundred of your own will do, or COCO's val2017 "
@@ -32,3 +29,9 @@ def photo_folder(given: Path | None) -> Path:
     if not folder.is_dir():
         raise UsageError(f"the folder of photos used last, {folder}, is gone; give another with --content DIR")
     return folder
+
+
+def remember(folder: Path) -> None:
+    """Make ``folder`` the one for the next time; where the cache cannot be written, nothing is remembered."""
+    with contextlib.suppress(OSError):
+        (cache_folder() / FILE).write_text(json.dumps({"content": str(folder.resolve())}), encoding="utf-8")

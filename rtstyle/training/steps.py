@@ -17,6 +17,10 @@ from rtstyle.training.recipe import Recipe
 logger = logging.getLogger(__name__)
 
 LARGEST_GRADIENT = 10.0
+DIVERGED = 20.0
+"""How many times its usual value the loss may be before the step counts as diverged."""
+USUAL = 0.95
+"""Factor of the running mean that is the usual value."""
 MEMORY = 20
 """Steps that L-BFGS remembers."""
 
@@ -33,6 +37,7 @@ class Steps:
         self.precision = precision
         self.rate_scale = 1.0
         """Halved whenever the numbers diverge."""
+        self.usual: float | None = None
         self.base_rates = [group["lr"] for group in groups]
         self.trainable: list[nn.Parameter] = [p for group in groups for p in group["params"]]
         self.optimizer = self._lbfgs() if recipe.optimizer == "lbfgs" else torch.optim.Adam(groups)
@@ -48,11 +53,14 @@ class Steps:
         losses = self._evaluate(photos, chosen, taught)
         self.scaler.unscale_(self.optimizer)
         norm = nn.utils.clip_grad_norm_(self.trainable, LARGEST_GRADIENT)
-        if not (torch.isfinite(losses.total) and torch.isfinite(norm)):
-            if self.precision is not torch.float16:
-                self._halve(step)
+        total = float(losses.total.detach())
+        wrong = "is not finite" if not (math.isfinite(total) and torch.isfinite(norm)) else self._diverged(total)
+        if wrong:
+            if self.precision is not torch.float16 or math.isfinite(total):
+                self._halve(step, wrong)
             self.scaler.update()
             return None
+        self.usual = total if self.usual is None else USUAL * self.usual + (1 - USUAL) * total
         self.scaler.step(self.optimizer)
         self.scaler.update()
         return losses
@@ -83,9 +91,14 @@ class Steps:
         self.optimizer = self._lbfgs()
         return None
 
-    def _halve(self, step: int) -> None:
+    def _diverged(self, total: float) -> str:
+        """What is wrong with a finite loss, or nothing."""
+        far = self.usual is not None and total > DIVERGED * self.usual
+        return f"is {total:.3g}, after {self.usual:.3g}" if far else ""
+
+    def _halve(self, step: int, wrong: str = "is not finite") -> None:
         self.rate_scale /= 2
-        logger.warning("step %d: the loss is not finite; step skipped, learning rate halved", step)
+        logger.warning("step %d: the loss %s; step skipped, learning rate halved", step, wrong)
 
     def _lbfgs(self) -> torch.optim.LBFGS:
         return torch.optim.LBFGS(
