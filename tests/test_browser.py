@@ -18,6 +18,8 @@ import pytest
 from chromium import LONGEST_S, ChromiumMissingError, bounded_chromium
 from PIL import Image
 
+from rtstyle.webui.live import webrtc_is_there
+
 if TYPE_CHECKING:
     from rtstyle.pixels import Pixels
     from rtstyle.webui.server import PageServer
@@ -203,30 +205,25 @@ def test_a_clip_is_tasted_painted_played_and_downloaded(visit: Any, tmp_path: Pa
 
 SHOWN = {"video": ".rt-painted", "pictures": ".rt-pictures"}
 NO_WAY = "() => { RTCPeerConnection.prototype.setRemoteDescription = async () => {}; }"
-NO_WEBRTC = "() => { delete window.RTCPeerConnection; }"
 
 
 def test_the_camera_is_painted_live_whatever_way_there_is_and_follows_the_style(visit: Any) -> None:
     desk = visit()
     desk.open_tab("Live")
-    if desk.page.evaluate("() => !!window.RTCPeerConnection") and _has_aiortc():
+    if webrtc_is_there():
         _watch_the_camera(desk, "video")
         desk.page.evaluate(NO_WAY)  # an answer that leads nowhere, as from behind a firewall
-        _watch_the_camera(desk, "pictures")
-    desk.page.evaluate(NO_WEBRTC)
     _watch_the_camera(desk, "pictures")
-
-
-def _has_aiortc() -> bool:
-    from rtstyle.webui.live import webrtc_is_there
-
-    return webrtc_is_there()
 
 
 def _watch_the_camera(desk: Visit, state: str) -> None:
     desk.choose("wave")
-    desk.page.click(".rt-start")
-    desk.page.wait_for_selector(f".rt-live[data-state={state}]")
+    for _ in range(4):  # a busy machine may connect later than the page is ready to wait, and then go picture by picture
+        desk.page.click(".rt-start")
+        desk.page.wait_for_selector(".rt-live[data-state=video], .rt-live[data-state=pictures]")
+        if desk.page.get_attribute(".rt-live", "data-state") == state:
+            break
+        desk.page.click(".rt-end")
     desk.wait_for_text(".rt-live-facts", "ms from camera to picture")
     shown = desk.page.locator(SHOWN[state])
     assert shown.evaluate("one => [one.videoWidth || one.width, one.videoHeight || one.height]") == [480, 360]

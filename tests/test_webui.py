@@ -219,6 +219,21 @@ def test_a_visitors_file_name_never_becomes_the_name_of_a_result(client: Client,
     assert not [made for made in page.studio.folder.made.rglob("*") if "holiday" in made.name]
 
 
+@pytest.mark.parametrize(
+    "name", ["../../../evil.png", "/etc/evil.png", "..\\..\\evil.png", "..", "a\x00b.png", "x" * 500 + ".png"]
+)
+def test_an_upload_lies_in_the_run_folder_whatever_it_is_called(page: PageServer, name: str) -> None:
+    answer = httpx.post(f"{page.url}gradio_api/upload", files={"files": (name, b"content", "image/png")}, timeout=60)
+    uploads = page.studio.folder.uploads.resolve()
+    if answer.status_code == 200:
+        path = Path(answer.json()[0])
+        assert path.resolve().parent.parent == uploads
+        assert path.read_bytes() == b"content"
+    else:
+        assert "Traceback" not in answer.text
+    assert not [path for path in page.studio.folder.root.parent.glob("*evil*")]
+
+
 def test_files_outside_the_run_folder_are_not_served(page: PageServer, tmp_path: Path) -> None:
     secret = tmp_path / "secret.txt"
     secret.write_text("hidden")
