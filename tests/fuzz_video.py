@@ -23,8 +23,9 @@ from clips import write_clip
 
 from rtstyle.errors import RTStyleError
 from rtstyle.sinks.null import NullSink
+from rtstyle.sources.reading import ReadOptions
 from rtstyle.sources.tracks import FileTracks
-from rtstyle.sources.video import ReadOptions, VideoSource
+from rtstyle.sources.video import VideoSource
 
 SECONDS_EACH = 10
 MEGABYTES = 600

@@ -22,12 +22,12 @@ from PIL import Image
 from rtstyle.errors import MissingDependencyError, SinkError, UsageError
 from rtstyle.frame import Frame, StreamInfo
 from rtstyle.sinks.base import Sink
+from rtstyle.sinks.broadcast import BroadcastSink
 from rtstyle.sinks.memory import MemorySink
 from rtstyle.sinks.mjpeg import MjpegSink
 from rtstyle.sinks.null import NullSink
 from rtstyle.sinks.recording import RecordingSink
 from rtstyle.sinks.snapshot import SnapshotSink
-from rtstyle.sinks.stream import StreamSink
 from rtstyle.sinks.video import VideoSink
 from rtstyle.sinks.virtualcam import VirtualCameraSink
 from rtstyle.sinks.window import av_came_first, key_name, why_no_display
@@ -59,7 +59,7 @@ SINKS: dict[str, Callable[[Path], Sink]] = {
     "recording": lambda folder: RecordingSink(folder, lambda: True),
     "stills": lambda folder: SnapshotSink(folder, lambda: True),
     "http": lambda folder: MjpegSink(0),
-    "stream": lambda folder: StreamSink("udp://127.0.0.1:9"),
+    "stream": lambda folder: BroadcastSink("udp://127.0.0.1:9"),
 }
 
 
@@ -199,7 +199,7 @@ def test_a_stream_arrives_over_udp() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.bind(("127.0.0.1", 0))
         receiver.settimeout(10)
-        with StreamSink(f"udp://127.0.0.1:{receiver.getsockname()[1]}?pkt_size=1316") as sink:
+        with BroadcastSink(f"udp://127.0.0.1:{receiver.getsockname()[1]}?pkt_size=1316") as sink:
             sink.open(INFO)
             for frame in frames(10):
                 sink.write(frame)
@@ -208,10 +208,13 @@ def test_a_stream_arrives_over_udp() -> None:
 
 
 def test_a_stream_that_nobody_takes_is_one_line() -> None:
-    with StreamSink("tcp://127.0.0.1:9") as sink, pytest.raises(SinkError, match=r"tcp://127.0.0.1:9"):
+    with (
+        pytest.raises(SinkError, match=r"cannot send to tcp://127.0.0.1:9: nobody answers"),
+        BroadcastSink("tcp://127.0.0.1:9") as sink,
+    ):
         send(sink, 5)
     with pytest.raises(UsageError, match="rtmp://"):
-        StreamSink("ftp://example.com/x")
+        BroadcastSink("ftp://example.com/x")
 
 
 class StandIn:

@@ -13,7 +13,8 @@ from clips import BARS, HEIGHT, WIDTH, Colour, bars, numbered, read_film, small_
 from rtstyle.errors import UsageError
 from rtstyle.sinks.encoders import VideoOptions
 from rtstyle.sources.hdr import HLG, PQ
-from rtstyle.sources.video import ReadOptions, VideoSource
+from rtstyle.sources.reading import ReadOptions
+from rtstyle.sources.video import VideoSource
 from rtstyle.stylizer import Stylizer
 from rtstyle.video.film import FilmOptions, paint_film
 

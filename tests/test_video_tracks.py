@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 from clips import HEIGHT, WIDTH, Film, numbered, read_film, small_stylizer, write_clip
+from PIL import Image
 
-from rtstyle.sources.video import ReadOptions
+from rtstyle.sources.reading import ReadOptions
 from rtstyle.stylizer import Stylizer
 from rtstyle.video.film import FilmOptions, paint_film
 
@@ -108,10 +111,72 @@ def test_subtitles_are_copied(tmp_path: Path, untouched: Stylizer) -> None:
         assert [stream.metadata.get("language") for stream in film.streams.subtitles] == ["ger", "fra"]
 
 
-def test_subtitles_that_do_not_fit_are_reported(tmp_path: Path, untouched: Stylizer) -> None:
+@pytest.mark.parametrize(("extension", "codec"), [("mp4", "mov_text"), ("mov", "mov_text"), ("webm", "webvtt")])
+def test_text_subtitles_are_converted_where_they_do_not_fit(
+    tmp_path: Path, untouched: Stylizer, extension: str, codec: str
+) -> None:
     source = _with_subtitles(tmp_path / "in.mkv")
-    report = paint_film(str(source), tmp_path / "out.webm", untouched)
-    assert sum("subtitle" in notice for notice in report.notices) == 2
+    report = paint_film(str(source), tmp_path / f"out.{extension}", untouched)
+    assert sum(f"written as {codec}" in notice for notice in report.notices) == 2
+    with av.open(str(tmp_path / f"out.{extension}")) as film:
+        texts = film.streams.subtitles
+        assert [text.codec_context.name for text in texts] == [codec] * 2
+        assert [text.metadata.get("language") for text in texts] == ["ger", "fra"]
+        heard = []
+        for packet in film.demux(texts[1]):
+            for line in texts[1].codec_context.decode2(packet) or () if packet.size else ():
+                heard.append((float(packet.pts * packet.time_base), float(packet.duration * packet.time_base), line.ass[-13:]))
+    assert heard == [(0.1 * i, pytest.approx(0.09), b"line %d of fra" % i) for i in range(3)]
+
+
+def test_subtitles_come_back_from_mp4_into_mkv_and_are_cut(tmp_path: Path, untouched: Stylizer) -> None:
+    paint_film(str(_with_subtitles(tmp_path / "in.mkv")), tmp_path / "in.mp4", untouched)
+    cut = FilmOptions(read=ReadOptions(start=Fraction(1, 10)))
+    paint_film(str(tmp_path / "in.mp4"), tmp_path / "out.mkv", untouched, cut)
+    film = read_film(tmp_path / "out.mkv")
+    assert [kind for kind in film.kinds.values() if kind != "h264"] == ["srt", "srt"]
+    assert film.track("srt") == [(Fraction(0), b"line 1 of ger"), (Fraction(1, 10), b"line 2 of ger")]
+
+
+def test_subtitles_that_no_form_fits_are_reported(tmp_path: Path, untouched: Stylizer) -> None:
+    source = _with_subtitles(tmp_path / "in.mkv")
+    report = paint_film(str(source), tmp_path / "out.ts", untouched)
+    assert sum("subtitle" in notice and "left out" in notice for notice in report.notices) == 2
+    assert set(read_film(tmp_path / "out.ts").kinds.values()) == {"h264"}
+
+
+def _jpeg() -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(np.full((32, 32, 3), 200, np.uint8)).save(file, "JPEG")
+    return file.getvalue()
+
+
+def test_cover_and_attachments_are_kept_where_they_fit(tmp_path: Path, untouched: Stylizer) -> None:
+    plain = write_clip(tmp_path / "plain.mp4", audio=["aac"])
+    with av.open(str(tmp_path / "in.mkv"), "w") as output, av.open(str(plain)) as film:
+        copies = [output.add_stream_from_template(stream) for stream in film.streams]
+        output.add_attachment("cover.jpg", "image/jpeg", _jpeg())
+        output.add_attachment("font.ttf", "application/x-truetype-font", b"letters")
+        for packet in film.demux():
+            if packet.size:
+                packet.stream = copies[packet.stream_index]
+                output.mux(packet)
+    for extension, lost in (("mp4", ["font.ttf"]), ("mkv", []), ("ts", ["font.ttf", "cover"])):
+        source = tmp_path / ("out.mp4" if extension == "mkv" else "in.mkv")  # and the cover of an mp4 goes into an mkv
+        report = paint_film(str(source), tmp_path / f"out.{extension}", untouched)
+        assert len(report.notices) == len(lost)
+        assert all(any(word in notice for notice in report.notices) for word in lost)
+        with av.open(str(tmp_path / f"out.{extension}")) as film:
+            assert sum(1 for _ in film.decode(film.streams.video[0])) == 12
+            covers = [stream for stream in film.streams.video if stream.disposition & Disposition.attached_pic]
+        assert len(covers) == (extension != "ts")
+        if covers:
+            assert [data for _, data in _read_all(tmp_path / f"out.{extension}", covers[0].index)] == [_jpeg()]
+
+
+def _read_all(path: Path, index: int) -> list[tuple[int | None, bytes]]:
+    with av.open(str(path)) as film:
+        return [(packet.pts, bytes(packet)) for packet in film.demux(film.streams[index]) if packet.size]
 
 
 def test_cover_art_is_not_the_film(tmp_path: Path, untouched: Stylizer) -> None:

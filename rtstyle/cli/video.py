@@ -70,14 +70,14 @@ def video(
     """Paint films: sound, subtitles and every frame's time are kept.
 
     OUT is a file (.mp4, .mkv, .mov, .webm, .gif, .ts), a folder or frames_%05d.png for pictures, an address to stream to
-    (rtmp://, udp://, NAME.m3u8), or, for several films, the folder of their twins. Exit codes: 0 all painted, 1 something
+    (rtmp://, srt://, udp://, NAME.m3u8), or, for several films, the folder of their twins. Exit codes: 0 all painted, 1 something
     could not be, 2 the request was wrong, 130 interrupted (what was painted is in OUT.partial.EXT).
     """
     from rtstyle.config import parse_time
     from rtstyle.errors import UsageError
     from rtstyle.sinks.encoders import VideoOptions, parse_bitrate
     from rtstyle.sources.opening import MAX_PIXELS
-    from rtstyle.sources.video import ReadOptions
+    from rtstyle.sources.reading import ReadOptions
     from rtstyle.video.film import FilmOptions, check_paths
 
     if len(paths) < 2:

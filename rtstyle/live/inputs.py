@@ -18,9 +18,10 @@ from rtstyle.sources.device import Device, DeviceSource, generator, screen
 from rtstyle.sources.images import read_still
 from rtstyle.sources.opening import check_input, is_live, is_url
 from rtstyle.sources.paced import PacedSource
+from rtstyle.sources.reading import ReadOptions
 from rtstyle.sources.still import StillSource
 from rtstyle.sources.supervised import SupervisedSource
-from rtstyle.sources.video import ReadOptions, VideoSource
+from rtstyle.sources.video import VideoSource
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 DEVICES = ("v4l2", "avfoundation", "dshow", "x11grab", "gdigrab")

@@ -123,9 +123,10 @@ class Session:
 
             sinks.insert(0, MjpegSink(it.http, host=it.http_host, say=self.announce))
         if it.stream is not None:
-            from rtstyle.sinks.stream import StreamSink
+            from rtstyle.sinks.broadcast import BroadcastSink
+            from rtstyle.sinks.recording import LIVE_OPTIONS
 
-            sinks.insert(0, StreamSink(it.stream))
+            sinks.insert(0, BroadcastSink(it.stream, LIVE_OPTIONS))
         if it.virtual_camera is not None:
             from rtstyle.sinks.virtualcam import VirtualCameraSink
 

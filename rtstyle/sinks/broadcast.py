@@ -1,89 +1,68 @@
-"""Films as they happen: to a media server, over the network, or into a folder that browsers play (HLS)."""
+"""Films and cameras as they happen: to a media server, over the network, or into a folder that browsers play (HLS)."""
 
 from __future__ import annotations
 
 import logging
 import threading
+from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-import av
+import numpy as np
 from av.error import FFmpegError
 
-from rtstyle.errors import SinkError, UsageError
+from rtstyle.errors import SinkError
 from rtstyle.frame import Frame, StreamInfo
+from rtstyle.sinks.address import SEGMENT_SECONDS, Connection, formats_of
 from rtstyle.sinks.copying import TrackCopier
-from rtstyle.sinks.encoders import VideoOptions, plan
+from rtstyle.sinks.encoders import EncoderPlan, VideoOptions, plan
 from rtstyle.sinks.encoding import FilmEncoder
-from rtstyle.sources.opening import check_protocol, is_url, reason, scheme
+from rtstyle.sources.opening import is_url, reason, scheme
 
 if TYPE_CHECKING:
-    from av.container import OutputContainer
-
     from rtstyle.sources.tracks import Tracks
 
 logger = logging.getLogger(__name__)
 
-FORMATS = {
-    "rtmp": ("flv", "flv"),
-    "rtmps": ("flv", "flv"),
-    "udp": ("mpegts", "ts"),
-    "tcp": ("mpegts", "ts"),
-    "srt": ("mpegts", "ts"),
-}
-"""Per protocol libav's format and the container whose rules hold."""
 CLOSE_SECONDS = 1.0
-SEGMENT_SECONDS = 2
-KEEP_SEGMENTS = 6
-"""How far back viewers of a live playlist can go; a film keeps all its segments."""
-
-
-def is_broadcast(output: str) -> bool:
-    """Whether an output name is an address or a playlist."""
-    return is_url(output) or output.lower().endswith(".m3u8")
+QUALITY = 23
+MAX_BITRATE = 6_000_000
+"""Bits per second that media servers take; a quality alone would go over them in a busy scene."""
 
 
 class BroadcastSink:
     """Sends H.264 with a key frame every two seconds and no delay in the encoder.
 
-    ``rtmp://``, ``udp://``, ``tcp://`` and ``srt://`` addresses, or ``FOLDER/NAME.m3u8``. Raises :class:`UsageError` for
-    another protocol or codec and :class:`SinkError` where the other side does not answer or goes away.
+    To an address (see :data:`rtstyle.sinks.address.FORMATS`) or ``FOLDER/NAME.m3u8``. Raises :class:`UsageError` for another
+    protocol or codec and :class:`SinkError` where the other side does not answer or goes away.
     """
 
-    name = "stream"
     main_thread = False
+    live_queue = 4
 
     def __init__(self, output: str, options: VideoOptions | None = None, *, timeout: float = 15.0) -> None:
         self.output = output
-        self._timeout = timeout
-        self._hls = not is_url(output)
-        if not self._hls and scheme(output) not in FORMATS:
-            legal = ", ".join(f"{protocol}://" for protocol in FORMATS)
-            raise UsageError(f"cannot send to {scheme(output)}://; legal: {legal}, or a file NAME.m3u8")
-        check_protocol(scheme(output))
-        if self._hls and not Path(output).parent.is_dir():
-            raise UsageError(f"the folder {Path(output).parent} of the playlist does not exist; make it first")
-        self._format, self._container = ("hls", "m3u8") if self._hls else FORMATS[scheme(output)]
-        options = options or VideoOptions()
-        self._options = VideoOptions(
-            codec=options.codec,
-            crf=options.crf if options.crf is not None or options.bitrate else 23,
-            preset=options.preset or ("veryfast" if options.hwaccel is None else None),
-            pixel_format=options.pixel_format,
-            bitrate=options.bitrate,
-            hwaccel=options.hwaccel,
-            threads=options.threads,
-        )
-        plan(self._options, self._container)
+        self.name = f"stream to {scheme(output) if is_url(output) else 'a playlist'}"
         self.frames = 0
         self.notices: list[str] = []
+        self._timeout = timeout
+        _, self._container = formats_of(output)
+        options = options or VideoOptions()
+        self._options = replace(
+            options,
+            crf=options.crf if options.crf is not None or options.bitrate else QUALITY,
+            preset=options.preset or ("veryfast" if options.hwaccel is None else None),
+        )
+        plan(self._options, self._container)
         self._tracks: Tracks | None = None
         self._shift = Fraction(0)
-        self._open: OutputContainer | None = None
+        self._info: StreamInfo | None = None
+        self._connection: Connection | None = None
         self._encoder: FilmEncoder | None = None
         self._copier: TrackCopier | None = None
+        self._even: tuple[int, int] | None = None
+        self._broken = False
         self._writing = threading.Lock()
         """Held while libav works on the connection: closing it under its feet would crash."""
 
@@ -95,55 +74,82 @@ class BroadcastSink:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._open is None:
+        connection, self._connection = self._connection, None
+        if connection is None:
             return
+        if error is not None or self._broken:
+            connection.cut()  # a write that hangs comes back
         if not self._writing.acquire(timeout=CLOSE_SECONDS):
             logger.warning("%s still hangs in a write and is left to itself", self.output)
             return
         try:
-            if self._encoder is not None:
+            if self._encoder is not None and not self._broken:
                 self._encoder.finish()
                 if self._copier is not None and error is None:
                     self._copier.copy(None)
-            self._open.close()
+            connection.close()
+        except SinkError:
+            if error is None and not self._broken:
+                raise
         except FFmpegError as failure:
-            if error is None:
+            if error is None and not self._broken:
                 raise SinkError(f"{self.output} was lost: {reason(failure)}") from failure
         finally:
             self._writing.release()
 
     def open(self, info: StreamInfo) -> None:
         self._info = info
+        self._connection = Connection(self.output, live=info.live, timeout=self._timeout)
 
     def write(self, frame: Frame) -> None:
         try:
             with self._writing:
                 encoder = self._encoder or self._begin(frame)
-                encoder.encode(frame)
+                encoder.encode(self._fitted(frame))
                 if self._copier is not None:
                     self._copier.copy(frame.pts_seconds)
         except FFmpegError as error:
+            self._broken = True
             raise SinkError(f"cannot send to {self.output}: {reason(error)}") from error
+        except SinkError:
+            self._broken = True
+            raise
         self.frames += 1
 
     def _begin(self, frame: Frame) -> FilmEncoder:
-        choice = plan(self._options, self._container, frame.size)
-        if choice.encoder == "libx264":
-            choice.options["tune"] = "zerolatency"
-        self._open = av.open(
-            self.output, "w", format=self._format, container_options=self._muxer_options(), timeout=(self._timeout, self._timeout)
+        assert self._info is not None
+        assert self._connection is not None
+        choice = plan(self._options, self._container, self._size_of(frame))
+        encoder = FilmEncoder(
+            self._connection.container, _without_delay(choice, self._info), self._info, self._fitted(frame), shift=self._shift
         )
-        encoder = FilmEncoder(self._open, choice, self._info, frame, shift=self._shift)
-        encoder.stream.codec_context.gop_size = max(1, round((self._info.rate or 25) * SEGMENT_SECONDS))
         if self._tracks is not None:
-            self._copier = TrackCopier(self._open, self._tracks, container=self._container, shift=self._shift)
+            self._copier = TrackCopier(self._connection.container, self._tracks, container=self._container, shift=self._shift)
             self.notices += self._copier.notices
         self._encoder = encoder
         return encoder
 
-    def _muxer_options(self) -> dict[str, str]:
-        if self._hls:
-            flags = "independent_segments+temp_file" + ("+delete_segments" if self._info.live else "")
-            length = KEEP_SEGMENTS if self._info.live else 0
-            return {"hls_time": str(SEGMENT_SECONDS), "hls_flags": flags, "hls_list_size": str(length)}
-        return {"flvflags": "no_duration_filesize"} if self._format == "flv" else {"flush_packets": "1"}
+    def _size_of(self, frame: Frame) -> tuple[int, int]:
+        """Receivers of streams take halved chroma only: an odd last row or column is left out, unless asked for."""
+        height, width = frame.size
+        if self._options.pixel_format is not None or not (height % 2 or width % 2):
+            return frame.size
+        if self._even is None:
+            self.notices.append(f"{width}x{height} has an odd side: the last line is left out, since streams take even ones")
+        self._even = height // 2 * 2, width // 2 * 2
+        return self._even
+
+    def _fitted(self, frame: Frame) -> Frame:
+        if self._even is None:
+            return frame
+        height, width = self._even
+        return frame.with_data(np.ascontiguousarray(frame.data[:height, :width]))
+
+
+def _without_delay(choice: EncoderPlan, info: StreamInfo) -> EncoderPlan:
+    options = {**choice.options, "g": str(max(1, round((info.rate or 25) * SEGMENT_SECONDS)))}
+    if choice.encoder == "libx264":
+        options["tune"] = "zerolatency"
+    if choice.bitrate is None:
+        options |= {"maxrate": str(MAX_BITRATE), "bufsize": str(MAX_BITRATE)}
+    return replace(choice, options=options)

@@ -1,38 +1,44 @@
-"""Copies the tracks of a film into its painted twin: packets as they are, sound encoded anew only where it must be."""
+"""Copies the tracks of a film into its painted twin: packets as they are, anew only what the container cannot hold."""
 
 from __future__ import annotations
 
-import logging
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from av.audio.resampler import AudioResampler
 from av.error import FFmpegError
+from av.stream import Disposition
 
 from rtstyle.sinks.encoders import EDIT_LISTS
-from rtstyle.sources.tracks import Tracks
+from rtstyle.sinks.sound import SoundEncoder
+from rtstyle.sinks.subtitles import WITHOUT_TEXT, SubtitleConverter, is_text
+from rtstyle.sources.tracks import Cover, Tracks
 
 if TYPE_CHECKING:
-    from av.audio.stream import AudioStream
     from av.container import OutputContainer
     from av.container.core import Chapter
     from av.packet import Packet
     from av.stream import Stream
-
-logger = logging.getLogger(__name__)
 
 CONTAINER_TAGS = frozenset(
     {"major_brand", "minor_version", "compatible_brands", "encoder", "duration", "handler_name", "vendor_id"}
 )
 """Tags that describe the old file, not the film."""
 OPUS_CONTAINERS = ("webm",)
-AUDIO_BITRATE = 192_000
+
+
+class _Converter(Protocol):
+    """Takes packets of one track and writes them in another form."""
+
+    def feed(self, packet: Packet[Any]) -> None: ...
+
+    def finish(self) -> None: ...
 
 
 class TrackCopier:
     """Adds the tracks of ``tracks`` to ``output`` and moves their packets over, ``shift`` seconds later.
 
-    Make it after the video stream was added and before the first packet is written.
+    Make it after the video stream was added and before the first packet is written. Streams of ``tracks`` are not looked at
+    afterwards: a live input may have been closed and opened again meanwhile.
     """
 
     def __init__(self, output: OutputContainer, tracks: Tracks, *, container: str, shift: Fraction = Fraction(0)) -> None:
@@ -42,21 +48,35 @@ class TrackCopier:
         self._container = container
         self._shift = shift
         self._copied: dict[int, Stream] = {}
-        self._encoded: dict[int, _Reencoder] = {}
+        self._converted: dict[int, _Converter] = {}
+        self._without_warm_up: set[int] = set()
+        self._covers: list[tuple[Stream, Cover]] = []
         for stream in tracks.streams:
             self._add(stream)
+        for cover in tracks.covers:
+            self._add_cover(cover)
+        self.notices += [f"{kind} track {index} is left out" for index, kind in tracks.left_out]
         self._describe()
 
     def copy(self, until: Fraction | None) -> None:
         """Move everything that is due up to ``until``, in seconds of the input; the rest for None."""
+        while self._covers:
+            stream, cover = self._covers.pop()
+            cover.packet.stream = stream
+            self._output.mux_one(cover.packet)
         for packet in self._tracks.packets(until):
             self._move(packet)
         if until is None:
-            for encoder in self._encoded.values():
-                encoder.finish()
+            for converter in self._converted.values():
+                converter.finish()
 
     def _add(self, stream: Stream) -> None:
         if stream.type == "attachment" and self._container != "mkv":
+            name = stream.metadata.get("filename", "")
+            self.notices.append(f".{self._container} cannot hold attachments: {name or stream.index} is left out (.mkv holds it)")
+            return
+        if self._container in WITHOUT_TEXT and is_text(stream):
+            self._substitute(stream)
             return
         try:
             copy = self._output.add_stream_from_template(stream)
@@ -65,6 +85,8 @@ class TrackCopier:
             return
         _carry_tags(stream, copy)
         self._copied[stream.index] = copy
+        if self._has_silent_warm_up(stream):
+            self._without_warm_up.add(stream.index)
 
     def _substitute(self, stream: Stream) -> None:
         name = stream.codec_context.name if stream.codec_context else stream.type
@@ -72,14 +94,36 @@ class TrackCopier:
             if stream.type == "audio":
                 self.notices.append("a GIF has no sound: it was left out")
             return
-        if stream.type != "audio":
-            lost = f"track {stream.index} is left out (.mkv holds it)"
-            self.notices.append(f".{self._container} cannot hold {name} {stream.type}s: {lost}")
+        cannot = f".{self._container} cannot hold {name} {'sound' if stream.type == 'audio' else stream.type + 's'}"
+        if stream.type == "audio":
+            codec = "libopus" if self._container in OPUS_CONTAINERS else "aac"
+            sound = SoundEncoder(self._output, stream, codec, self._shift)  # type: ignore[arg-type]
+            self._converted[stream.index] = sound
+            _carry_tags(stream, sound.stream)
+            self.notices.append(f"{cannot}: track {stream.index} was encoded as {codec.removeprefix('lib')}")
             return
-        codec = "libopus" if self._container in OPUS_CONTAINERS else "aac"
-        self._encoded[stream.index] = _Reencoder(self._output, stream, codec, self._shift)  # type: ignore[arg-type]
-        new = codec.removeprefix("lib")
-        self.notices.append(f".{self._container} cannot hold {name} sound: track {stream.index} was encoded as {new}")
+        try:
+            text = SubtitleConverter(self._output, stream, self._container, self._shift)
+        except ValueError:
+            self.notices.append(f"{cannot}: track {stream.index} is left out (.mkv holds it)")
+            return
+        self._converted[stream.index] = text
+        _carry_tags(stream, text.stream)
+        self.notices.append(f"{cannot}: the text of track {stream.index} was written as {text.form}")
+
+    def _add_cover(self, cover: Cover) -> None:
+        try:
+            if self._container == "mkv":
+                self._output.add_attachment(cover.file_name, cover.media_type, bytes(cover.packet))
+                return
+            if self._container == "mp4":
+                stream = self._output.add_stream_from_template(cover.stream)
+                stream.disposition = Disposition.attached_pic
+                self._covers.append((stream, cover))
+                return
+        except (AttributeError, ValueError, FFmpegError):  # AttributeError: an older PyAV
+            pass
+        self.notices.append(f".{self._container} cannot hold this cover picture: it is left out (.mp4 and .mkv hold it)")
 
     def _describe(self) -> None:
         self._output.metadata.update(
@@ -90,61 +134,30 @@ class TrackCopier:
             self._output.set_chapters(chapters)
 
     def _move(self, packet: Packet[Any]) -> None:
-        encoder = self._encoded.get(packet.stream.index)
-        if encoder is not None:
-            encoder.feed(packet)
+        converter = self._converted.get(packet.stream_index)
+        if converter is not None:
+            converter.feed(packet)
             return
-        copy = self._copied.get(packet.stream.index)
+        copy = self._copied.get(packet.stream_index)
         if copy is None:
             return
         moved = round(self._shift / Fraction(packet.time_base))
-        if self._is_warm_up(packet, moved):
+        if packet.stream_index in self._without_warm_up and packet.pts is not None and packet.pts + moved < 0:
             return
         packet.pts = None if packet.pts is None else packet.pts + moved
         packet.dts = None if packet.dts is None else packet.dts + moved
         packet.stream = copy
         self._output.mux_one(packet)
 
-    def _is_warm_up(self, packet: Packet[Any], moved: int) -> bool:
-        """Sound before zero is there to start its decoder, not to be heard. An edit list hides it, and other containers
-        have their own way for sound that brings the number of these samples along; sound out of an mp4 brings it only
-        with Opus, and would delay the whole film by its length."""
-        if packet.stream.type != "audio" or packet.pts is None or packet.pts + moved >= 0:
+    def _has_silent_warm_up(self, stream: Stream) -> bool:
+        """Whether sound before zero is to be left out: it is there to start its decoder, not to be heard.
+
+        An edit list hides it, and other containers have their own way for sound that brings the number of these samples
+        along; sound out of an mp4 brings it only with Opus, and would delay the whole film by its length.
+        """
+        if stream.type != "audio" or self._container in EDIT_LISTS:
             return False
-        lost = "mp4" in packet.stream.container.format.name and packet.stream.codec_context.name not in ("opus", "libopus")
-        return lost and self._container not in EDIT_LISTS
-
-
-class _Reencoder:
-    """Decodes one sound track and encodes it for a container that cannot hold it as it is."""
-
-    def __init__(self, output: OutputContainer, stream: AudioStream, codec: str, shift: Fraction) -> None:
-        self._output = output
-        self._input = stream
-        self._shift = shift
-        rate = 48000 if codec == "libopus" else stream.codec_context.sample_rate
-        self._stream: AudioStream = output.add_stream(codec, rate=rate, bit_rate=AUDIO_BITRATE)  # type: ignore[assignment]
-        self._stream.codec_context.layout = stream.codec_context.layout
-        self._resampler = AudioResampler(format=self._stream.codec_context.format, layout=stream.codec_context.layout, rate=rate)
-        _carry_tags(stream, self._stream)
-
-    def feed(self, packet: Packet[AudioStream] | None) -> None:
-        try:
-            frames = self._input.codec_context.decode(packet)
-        except FFmpegError as error:
-            logger.info("a damaged packet of sound was skipped: %s", error)
-            return
-        for frame in frames:
-            if frame.pts is not None and frame.time_base:
-                frame.pts += round(self._shift / Fraction(frame.time_base))
-            for part in self._resampler.resample(frame):
-                self._output.mux(self._stream.encode(part))
-
-    def finish(self) -> None:
-        self.feed(None)
-        for part in self._resampler.resample(None):
-            self._output.mux(self._stream.encode(part))
-        self._output.mux(self._stream.encode(None))
+        return "mp4" in stream.container.format.name and stream.codec_context.name not in ("opus", "libopus")
 
 
 def _carry_tags(stream: Stream, copy: Stream) -> None:

@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import av
-from av.error import FFmpegError, ProtocolNotFoundError
+from av.error import FFmpegError
 from av.stream import Disposition
 
 from rtstyle.errors import SourceError, UsageError
+from rtstyle.sources.carrier import CarrierReader
+from rtstyle.sources.srt import find_ffmpeg, is_native, open_reader
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+    from av.stream import Stream
     from av.video.stream import VideoStream
 
 MAX_PIXELS = 16384 * 16384
@@ -46,7 +49,7 @@ def is_live(name: str | os.PathLike[str]) -> bool:
 def check_input(name: str | os.PathLike[str]) -> None:
     """Refuse, before any work, what cannot be an input.
 
-    Raises :class:`UsageError` for a file that is not there, a folder, or a protocol that this PyAV does not speak.
+    Raises :class:`UsageError` for a file that is not there, a folder, or a protocol that is not spoken here.
     """
     if is_url(name):
         check_protocol(scheme(name))
@@ -61,17 +64,9 @@ def check_input(name: str | os.PathLike[str]) -> None:
 
 
 def check_protocol(protocol: str) -> None:
-    """Raises :class:`UsageError` for a protocol that this build of PyAV was made without (``srt`` in its usual wheels)."""
-    if protocol != "srt":
-        return
-    try:
-        av.open("srt://127.0.0.1:1", timeout=0.05).close()
-    except ProtocolNotFoundError:
-        raise UsageError(
-            "this build of PyAV does not speak srt://; use udp://, rtmp:// or rtsp://, or relay srt with ffmpeg"
-        ) from None
-    except FFmpegError:
-        return
+    """Raises :class:`MissingDependencyError` for ``srt`` where neither PyAV nor an ffmpeg speaks it."""
+    if protocol == "srt" and not is_native():
+        find_ffmpeg()
 
 
 def open_container(
@@ -80,8 +75,12 @@ def open_container(
     format: str | None = None,
     max_pixels: int = MAX_PIXELS,
     timeout: float = TIMEOUT,
+    carrier: CarrierReader | None = None,
 ) -> InputContainer:
-    """Open for reading; raises :class:`UsageError` as :func:`check_input`, :class:`SourceError` where it is no video."""
+    """Open for reading, through ``carrier`` where there is one.
+
+    Raises :class:`UsageError` as :func:`check_input` and :class:`SourceError` where it is no video.
+    """
     check_input(name)
     options = {"max_pixels": str(max_pixels), "protocol_whitelist": "file,crypto,data"}
     limit: tuple[float, float] | None = None
@@ -100,9 +99,14 @@ def open_container(
         if scheme(name).startswith("rtsp"):
             options["rtsp_transport"] = "tcp"
     try:
-        return av.open(str(name), "r", format=format, options=options, timeout=limit)
+        return av.open(carrier or str(name), "r", format=format, options=options, timeout=limit)
     except (FFmpegError, ValueError) as error:
-        raise SourceError(f"cannot open {name}: {reason(error)}") from error
+        raise SourceError(f"cannot open {name}: {(carrier and carrier.failure) or reason(error)}") from error
+
+
+def open_carrier(name: str | os.PathLike[str], timeout: float) -> CarrierReader | None:
+    """What brings the bytes of an address that PyAV does not speak; None where it reads by itself."""
+    return open_reader(str(name), timeout=timeout) if scheme(name) == "srt" and not is_native() else None
 
 
 def reason(error: BaseException) -> str:
@@ -113,12 +117,16 @@ def reason(error: BaseException) -> str:
     return "it is empty, or cut off at its beginning" if text == "End of file" else text
 
 
+def is_cover(stream: Stream) -> bool:
+    """Whether this is a picture beside the film, which containers that can hold music have as a video track."""
+    return bool(stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails))
+
+
 def video_stream(container: InputContainer, name: str) -> VideoStream:
     """The first film track: neither cover art nor a thumbnail. Raises :class:`SourceError` where there is none."""
     for stream in container.streams.video:
-        # A cover is a stream of one picture beside the film, in every container that can hold music.
         if (
-            not stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails)
+            not is_cover(stream)
             # PyAV says it always has one; a track in an unknown codec has none.
             and stream.codec_context is not None  # pyright: ignore[reportUnnecessaryComparison]
         ):

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from rtstyle.errors import SourceError
 from rtstyle.frame import Frame, StreamInfo
-from rtstyle.sources.video import Damage, ReadOptions, VideoSource
+from rtstyle.sources.reading import Damage, ReadOptions
+from rtstyle.sources.tracks import Cover
+from rtstyle.sources.video import VideoSource
 
 if TYPE_CHECKING:
     from av.container.core import Chapter
@@ -38,8 +40,11 @@ class TappedTracks:
         self.streams: list[Stream] = []
         self.chapters: list[Chapter] = []
         self.tags: dict[str, str] = {}
+        self.covers: list[Cover] = []
+        self.left_out: list[tuple[int, str]] = []
         self.damaged = False
         self._waiting: deque[tuple[Fraction, Packet[Any]]] = deque(maxlen=WAITING_PACKETS)
+        self._last: dict[int, Fraction] = {}
 
     def put(self, packet: Packet[Any], offset: Fraction) -> None:
         """Take in a packet whose times are ``offset`` seconds behind the relay's."""
@@ -48,7 +53,11 @@ class TappedTracks:
         moved = round(offset / Fraction(packet.time_base))
         packet.pts += moved
         packet.dts = packet.pts if packet.dts is None else packet.dts + moved
-        self._waiting.append((packet.pts * Fraction(packet.time_base), packet))
+        due = packet.dts * Fraction(packet.time_base)
+        if due <= self._last.get(packet.stream_index, due - 1):
+            return  # a stream that came back overlaps with what was there before
+        self._last[packet.stream_index] = due
+        self._waiting.append((due, packet))
 
     def packets(self, until: Fraction | None) -> Iterator[Packet[Any]]:
         while self._waiting and (until is None or self._waiting[0][0] <= until):
@@ -78,7 +87,9 @@ class RelaySource:
         self._stop = stop or threading.Event()
         self._audio = audio
         self._patience = patience
-        self._offset = Fraction(0)
+        self._offset: Fraction | None = Fraction(0)
+        """Seconds between the stream's clock and ours; None while a stream that came back has not told its time."""
+        self._early: list[Packet[Any]] = []
         self.tracks = TappedTracks()
 
     @property
@@ -110,7 +121,7 @@ class RelaySource:
         count = 0
         while not self._stop.is_set():
             for frame in self._source:
-                pts = frame.pts + round(self._offset / frame.time_base)
+                pts = frame.pts + round((self._offset or 0) / frame.time_base)
                 if last is not None and pts <= last.pts:
                     continue
                 last = replace(frame, pts=pts, index=count, captured_at=time.monotonic())
@@ -125,13 +136,18 @@ class RelaySource:
         return source.__enter__()
 
     def _tap(self, packet: Packet[Any]) -> None:
-        self.tracks.put(packet, self._offset)
+        if self._offset is None:
+            self._early.append(packet)
+        else:
+            self.tracks.put(packet, self._offset)
 
     def _reconnect(self, last: Frame | None) -> bool:
         """Try to open it again; the time it was away stays away. False where it stays lost."""
         lost_at = time.monotonic()
         logger.warning("%s is lost; trying again for %g s", self.name, self._patience)
+        self._offset = None
         while not self._stop.wait(RETRY_SECONDS):
+            self._early.clear()
             try:
                 source = self._connect()
             except SourceError as error:
@@ -142,8 +158,9 @@ class RelaySource:
             self._source.__exit__(None, None, None)
             self._source = source
             self.reconnects += 1
-            if last is not None:
-                away = Fraction(round((time.monotonic() - lost_at) * 1000), 1000)
-                self._offset = last.pts_seconds + away - source.info.start
+            away = Fraction(round((time.monotonic() - lost_at) * 1000), 1000)
+            self._offset = last.pts_seconds + away - source.info.start if last is not None else Fraction(0)
+            for packet in self._early:
+                self.tracks.put(packet, self._offset)
             return True
         return False

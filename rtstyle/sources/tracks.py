@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from av.error import FFmpegError
 from av.stream import Discard
 
-from rtstyle.sources.opening import open_container, video_stream
+from rtstyle.sources.opening import is_cover, open_container, video_stream
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -20,6 +21,23 @@ if TYPE_CHECKING:
     from av.stream import Stream
 
 KINDS = ("audio", "subtitle", "attachment")
+_KINDS_OF_COVERS = {
+    "mjpeg": ("jpg", "image/jpeg"),
+    "png": ("png", "image/png"),
+    "webp": ("webp", "image/webp"),
+    "gif": ("gif", "image/gif"),
+}
+
+
+@dataclass(frozen=True)
+class Cover:
+    """A picture that stands for the film."""
+
+    stream: Stream
+    packet: Packet[Any]
+    """The picture's file, byte for byte, due at 0."""
+    file_name: str
+    media_type: str
 
 
 class Tracks(Protocol):
@@ -28,6 +46,9 @@ class Tracks(Protocol):
     streams: list[Stream]
     chapters: list[Chapter]
     tags: dict[str, str]
+    covers: list[Cover]
+    left_out: list[tuple[int, str]]
+    """Index and kind of the tracks that no copy can have."""
     damaged: bool
     """Whether reading ended before the end of the file."""
 
@@ -58,6 +79,8 @@ class FileTracks:
         self.streams: list[Stream] = []
         self.chapters: list[Chapter] = []
         self.tags: dict[str, str] = {}
+        self.covers: list[Cover] = []
+        self.left_out: list[tuple[int, str]] = []
         self.damaged = False
         self._container: InputContainer | None = None
 
@@ -74,6 +97,8 @@ class FileTracks:
             if wanted:
                 self.streams.append(stream)
         self.chapters = container.chapters()
+        self.covers = _read_covers(self.name, container) if any(map(is_cover, container.streams)) else []
+        self.left_out = [(it.index, it.type) for it in container.streams if it is not picture and self._is_left_out(it)]
         self.tags = dict(container.metadata)
         moving = [stream for stream in self.streams if stream.type != "attachment"]
         if moving and self._start:
@@ -97,6 +122,12 @@ class FileTracks:
                 self._held = packet
                 return
             yield packet
+
+    def _is_left_out(self, stream: Stream) -> bool:
+        if stream.type == "video":
+            return not is_cover(stream)
+        # In mp4 and mov the names of chapters are a track of their own, and those are kept as chapters.
+        return stream.type == "data" and not (self.chapters and stream.codec_tag == "text")
 
     def _seek(self, container: InputContainer) -> None:
         assert self._start is not None
@@ -122,6 +153,22 @@ class FileTracks:
         ends = begins + (packet.duration or 0) * Fraction(packet.time_base)
         inside = self._start is None or (ends > self._start if self._early else begins >= self._start)
         return inside and (self._end is None or begins < self._end)
+
+
+def _read_covers(name: str, film: InputContainer) -> list[Cover]:
+    """The covers of ``film``, read apart: libav hands their pictures out once, before all else."""
+    covers: list[Cover] = []
+    with open_container(name) as apart:
+        for stream in film.streams.video:
+            if not is_cover(stream):
+                continue
+            packet = next((it for it in apart.demux(apart.streams[stream.index]) if it.size), None)
+            kind = _KINDS_OF_COVERS.get(stream.codec_context.name)
+            if packet is None or kind is None:
+                continue
+            packet.pts = packet.dts = 0
+            covers.append(Cover(stream, packet, stream.metadata.get("filename") or f"cover.{kind[0]}", kind[1]))
+    return covers
 
 
 def packet_time(packet: Packet[Stream]) -> Fraction:

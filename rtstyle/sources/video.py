@@ -5,86 +5,37 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
-from av.error import EOFError as AvEOFError
 from av.error import FFmpegError
 
-from rtstyle.errors import SourceError, UsageError
+from rtstyle.errors import SourceError
 from rtstyle.frame import Frame, StreamInfo
 from rtstyle.pixels import Pixels, Size, resize
-from rtstyle.sources.clock import Clock
 from rtstyle.sources.colour import Converter
 from rtstyle.sources.cuts import CutDetector
+from rtstyle.sources.decoding import Decoder, PacketTap
 from rtstyle.sources.deinterlace import Deinterlacer
-from rtstyle.sources.opening import MAX_PIXELS, TIMEOUT, check_pixels, is_live, open_container, reason, video_stream
-from rtstyle.sources.wholeness import EndWatch
+from rtstyle.sources.opening import check_input, check_pixels, is_live, open_carrier, open_container, video_stream
+from rtstyle.sources.reading import Damage, ReadOptions
 
 if TYPE_CHECKING:
     from av.container import InputContainer
-    from av.packet import Packet
     from av.stream import Stream
     from av.video.frame import VideoFrame
-    from av.video.stream import VideoStream
 
-PacketTap = Callable[["Packet[Any]"], None]
-"""Takes the packets of the other tracks as they are read."""
+    from rtstyle.sources.carrier import CarrierReader
+
 logger = logging.getLogger(__name__)
 
 BROADCAST = ("mpegts", "mpeg", "rtsp", "rtp", "sdp", "hls", "applehttp")
 """Formats whose clock runs since who knows when: their first moment counts as zero."""
 CLOSE_SECONDS = 1.0
-MAX_ERRORS_IN_A_ROW = 500
-"""Refused packets without a frame between them until a stream counts as unreadable; bounds the time spent on rubbish."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReadOptions:
-    """How a film is read."""
-
-    start: Fraction | None = None
-    """Seconds; frames before it are skipped. Times stay those of the input."""
-    end: Fraction | None = None
-    """Seconds; the first frame at or after it ends the film."""
-    after: Fraction | None = None
-    """Seconds; frames up to it are skipped because an earlier run has painted them. It is no cut: the origin stays."""
-    deinterlace: bool = True
-    strict: bool = False
-    """Damage ends the run with an error instead of being skipped and counted."""
-    max_pixels: int = MAX_PIXELS
-    timeout: float = TIMEOUT
-    format: str | None = None
-    """The demuxer, where the name does not tell it: ``lavfi``, ``v4l2``, ``rawvideo``..."""
-    threads: int = 0
-    """Decoder threads; 0 leaves it to the decoder."""
-
-    def __post_init__(self) -> None:
-        if self.start is not None and self.start < 0:
-            raise UsageError(f"start {float(self.start)} s is before the beginning")
-        if self.end is not None and self.end <= (self.start or 0):
-            raise UsageError(f"end {float(self.end)} s is not after start {float(self.start or 0)} s")
-
-
-@dataclass
-class Damage:
-    """What of a film could not be read."""
-
-    packets: int = 0
-    """Compressed pictures that the decoder refused or whose picture came out broken."""
-    truncated: str = ""
-    """How the file ends before its end; empty where it does not."""
-
-    def __bool__(self) -> bool:
-        return bool(self.packets or self.truncated)
-
-    def __str__(self) -> str:
-        parts = [f"{self.packets} damaged packets were skipped"] if self.packets else []
-        return "; ".join([*parts, self.truncated] if self.truncated else parts)
 
 
 class VideoSource:
@@ -101,7 +52,7 @@ class VideoSource:
         self._converter = Converter()
         self._container: InputContainer | None = None
         self._info: StreamInfo | None = None
-        self._packets_read = 0
+        self._carrier: CarrierReader | None = None
         self._tap = tap
         self._reading = threading.Lock()
         """Held while libav works on the container: closing it under its feet would crash."""
@@ -132,17 +83,22 @@ class VideoSource:
         return notices
 
     def __enter__(self) -> Self:
-        container = self._container = open_container(
-            self.name, format=self.options.format, max_pixels=self.options.max_pixels, timeout=self.options.timeout
-        )
+        it = self.options
+        check_input(self.name)
+        self._carrier = open_carrier(self.name, it.timeout)
         try:
+            self._container = open_container(
+                self.name, format=it.format, max_pixels=it.max_pixels, timeout=it.timeout, carrier=self._carrier
+            )
             self._open()
         except BaseException:
-            container.close()
+            self.__exit__(None, None, None)
             raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._carrier is not None:
+            self._carrier.close()  # a read that waits for it comes back
         if self._container is None:
             return
         if not self._reading.acquire(timeout=CLOSE_SECONDS):
@@ -172,8 +128,16 @@ class VideoSource:
         live = is_live(self.name)
         stream.thread_type = "SLICE" if live else "AUTO"  # frame threads would add a frame of delay each
         stream.codec_context.thread_count = self.options.threads
-        self._end_watch = EndWatch(self._container, stream)
-        self._clock = Clock(stream, self._container.format.name)
+        self._decoder = Decoder(
+            self._container,
+            stream,
+            self.options,
+            name=self.name,
+            damage=self.damage,
+            side_streams=self.side_streams,
+            tap=self._tap,
+        )
+        self._clock = self._decoder.clock
         self._deinterlacer = Deinterlacer(stream, wanted=self.options.deinterlace)
         if goal := max(self.options.start or Fraction(0), self.options.after or Fraction(0)):
             self._seek(goal)
@@ -238,7 +202,7 @@ class VideoSource:
 
     def _read(self) -> Iterator[Frame]:
         index = 0
-        for frame in self._deinterlacer.filtered(self._timed()):
+        for frame in self._deinterlacer.filtered(self._decoder.timed()):
             pts = frame.pts
             assert pts is not None
             seconds = pts * self._clock.time_base
@@ -258,71 +222,6 @@ class VideoSource:
                 scene_cut=self._cuts.is_cut(data),
             )
             index += 1
-
-    def _timed(self) -> Iterator[VideoFrame]:
-        for frame in self._decoded():
-            frame.pts = self._clock.time_of(frame)
-            frame.time_base = self._clock.time_base
-            yield frame
-
-    def _decoded(self) -> Iterator[VideoFrame]:
-        in_a_row = 0
-        for packet in self._packets():
-            try:
-                frames = self._stream.codec_context.decode(packet)
-            except AvEOFError:
-                return
-            except FFmpegError as error:
-                self._harm(f"packet {self._packets_read}: {reason(error)}")
-                in_a_row += 1
-                if packet is not None:
-                    self._clock.lost(packet)
-                if in_a_row > MAX_ERRORS_IN_A_ROW:
-                    self.damage.truncated = "too much damage in a row: reading was given up"
-                    return
-                continue
-            in_a_row = 0
-            for frame in frames:
-                check_pixels(frame.width, frame.height, self.options.max_pixels, self.name)
-                if frame.is_corrupt:
-                    self._harm("a picture came out broken")
-                yield frame
-
-    def _packets(self) -> Iterator[Packet[VideoStream] | None]:
-        """The film's packets, then None to flush the decoder, whatever the file does."""
-        assert self._container is not None
-        packets = self._container.demux(self._stream, *self.side_streams)
-        while True:
-            try:
-                packet = next(packets, None)
-            except FFmpegError as error:
-                self._cut_short(f"the input ends early: {reason(error)}")
-                break
-            if packet is not None and self._tap is not None and packet.stream is not self._stream:
-                self._tap(packet)
-                continue
-            if packet is None or (packet.dts is None and packet.size == 0):
-                break
-            self._packets_read += 1
-            if packet.is_corrupt:
-                self._harm(f"packet {self._packets_read} is damaged")
-            film_packet = cast("Packet[VideoStream]", packet)
-            self._clock.saw(film_packet)
-            self._end_watch.saw(film_packet)
-            yield film_packet
-        if not self.damage.truncated and (verdict := self._end_watch.verdict()):
-            self._cut_short(verdict)
-        yield None
-
-    def _harm(self, what: str) -> None:
-        if self.options.strict:
-            raise SourceError(f"{self.name}: {what}")
-        self.damage.packets += 1
-
-    def _cut_short(self, what: str) -> None:
-        if self.options.strict:
-            raise SourceError(f"{self.name}: {what}")
-        self.damage.truncated = what
 
     def _upright(self, frame: VideoFrame) -> Pixels:
         data = self._converter.to_rgb(frame)

@@ -13,16 +13,18 @@ from rtstyle.config import RunConfig, target_size
 from rtstyle.errors import RTStyleError, UsageError
 from rtstyle.frame import StreamInfo
 from rtstyle.pipeline import FramePainter, PlainPainter, run
-from rtstyle.sinks.broadcast import BroadcastSink, is_broadcast
+from rtstyle.sinks.address import is_broadcast
+from rtstyle.sinks.broadcast import BroadcastSink
 from rtstyle.sinks.encoders import EDIT_LISTS, VideoOptions
 from rtstyle.sinks.pictures import PictureSink, is_pictures
 from rtstyle.sinks.resuming import Ticket, fingerprint
 from rtstyle.sinks.staging import partial_name
 from rtstyle.sinks.video import VideoSink
 from rtstyle.sources.opening import check_input, is_live, is_url
+from rtstyle.sources.reading import Damage, ReadOptions
 from rtstyle.sources.relay import RelaySource
 from rtstyle.sources.tracks import FileTracks
-from rtstyle.sources.video import Damage, ReadOptions, VideoSource
+from rtstyle.sources.video import VideoSource
 from rtstyle.stabilize import SteadyPainter
 from rtstyle.stats import RunStats
 from rtstyle.stylizer import Stylizer
@@ -55,8 +57,8 @@ class FilmOptions:
 class FilmReport:
     """What became of a film."""
 
-    output: Path
-    """Where it is, under its final or its partial name."""
+    output: Path | str
+    """Where it is, under its final or its partial name; the address it was sent to."""
     frames: int
     """Frames in the output, those of an earlier run included."""
     stats: RunStats
@@ -159,7 +161,7 @@ class _Film:
             self._leave_ticket(sink)
         partial = sink.partial if isinstance(sink, VideoSink) else None
         return FilmReport(
-            output=partial or Path(self.output),
+            output=partial or (self.output if is_url(self.output) else Path(self.output)),
             frames=sink.frames,
             stats=stats,
             damage=reader.damage,

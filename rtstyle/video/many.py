@@ -105,7 +105,7 @@ def _paint_one(film: str, output: Path, stylizer: Stylizer, options: FilmOptions
     except RTStyleError as error:
         return Outcome(source=film, output=output, state="failed", detail=str(error))
     if report.interrupted:
-        return Outcome(source=film, output=report.output, state="interrupted", detail=f"{report.frames} frames")
+        return Outcome(source=film, output=Path(report.output), state="interrupted", detail=f"{report.frames} frames")
     state = "damaged" if report.damage else "done"
     return Outcome(source=film, output=output, state=state, detail=str(report.damage) or report.summary.partition(": ")[2])
 

@@ -1,0 +1,103 @@
+"""Where a live stream can be sent, and the connection to it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import av
+from av.error import FFmpegError
+
+from rtstyle.errors import SinkError, UsageError
+from rtstyle.sinks import sender
+from rtstyle.sources.carrier import CarrierWriter
+from rtstyle.sources.opening import check_protocol, is_url, reason, scheme
+from rtstyle.sources.srt import is_native, open_writer
+
+if TYPE_CHECKING:
+    from av.container import OutputContainer
+
+FORMATS = {
+    "rtmp": ("flv", "flv"),
+    "rtmps": ("flv", "flv"),
+    "rtsp": ("rtsp", "ts"),
+    "srt": ("mpegts", "ts"),
+    "udp": ("mpegts", "ts"),
+    "tcp": ("mpegts", "ts"),
+    "rtp": ("rtp_mpegts", "ts"),
+}
+"""Per protocol libav's format and the container whose rules hold."""
+SEGMENT_SECONDS = 2
+KEEP_SEGMENTS = 6
+"""How far back viewers of a live playlist can go; a film keeps all its segments."""
+
+
+def is_broadcast(output: str) -> bool:
+    """Whether an output name is an address or a playlist."""
+    return is_url(output) or output.lower().endswith(".m3u8")
+
+
+def formats_of(output: str) -> tuple[str, str]:
+    """Libav's format and our container for an address or a playlist.
+
+    Raises :class:`UsageError` for a protocol that cannot be sent to and for a playlist in a folder that is not there.
+    """
+    if not is_url(output):
+        if not Path(output).parent.is_dir():
+            raise UsageError(f"the folder {Path(output).parent} of the playlist does not exist; make it first")
+        return "hls", "m3u8"
+    if scheme(output) not in FORMATS:
+        legal = ", ".join(f"{protocol}://" for protocol in FORMATS)
+        raise UsageError(f"cannot send to {scheme(output)}://; legal: {legal}, or a file NAME.m3u8")
+    check_protocol(scheme(output))
+    return FORMATS[scheme(output)]
+
+
+class Connection:
+    """An open connection; ``container`` takes the tracks. Raises :class:`SinkError` where the other side does not answer."""
+
+    def __init__(self, output: str, *, live: bool, timeout: float) -> None:
+        self._carrier: CarrierWriter | None = None
+        muxer, _ = formats_of(output)
+        options = _muxer_options(muxer, live=live)
+        try:
+            self._carrier = _carrier(output, timeout)
+            target = self._carrier or output
+            self.container: OutputContainer = av.open(
+                target, "w", format=muxer, container_options=options, timeout=(timeout, timeout)
+            )
+        except (FFmpegError, ValueError) as error:
+            raise SinkError(f"cannot send to {output}: {reason(error)}") from error
+
+    def close(self) -> None:
+        """Write the end and let it arrive; raises :class:`FFmpegError` or :class:`SinkError` where it cannot."""
+        try:
+            self.container.close()
+            if self._carrier is not None:
+                self._carrier.finish()
+        finally:
+            self.cut()
+
+    def cut(self) -> None:
+        """Give it up at once, whatever hangs in it."""
+        if self._carrier is not None:
+            self._carrier.close()
+
+
+def _carrier(output: str, timeout: float) -> CarrierWriter | None:
+    """Who connects in our place; None where nothing has to be connected."""
+    if scheme(output) == "srt" and not is_native():
+        return open_writer(output, timeout=timeout)
+    if scheme(output) in ("rtmp", "rtmps", "srt", "tcp"):
+        return CarrierWriter(output, [sys.executable, sender.__file__, output], timeout=timeout)
+    return None
+
+
+def _muxer_options(muxer: str, *, live: bool) -> dict[str, str]:
+    if muxer == "hls":
+        flags = "independent_segments+temp_file" + ("+delete_segments" if live else "")
+        return {"hls_time": str(SEGMENT_SECONDS), "hls_flags": flags, "hls_list_size": str(KEEP_SEGMENTS if live else 0)}
+    if muxer == "rtsp":
+        return {"rtsp_transport": "tcp"}
+    return {"flvflags": "no_duration_filesize"} if muxer == "flv" else {"flush_packets": "1"}
