@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,12 +18,14 @@ from torch import Tensor
 
 from rtstyle.engines.base import Engine
 from rtstyle.errors import UsageError
-from rtstyle.nets import StyleNetwork
 from rtstyle.nets.transformer import NetConfig, TransformerNet
 from rtstyle.stats import percentile
+from rtstyle.styles import StyleBank, read_manifest, weights_folder
 
 SIZES = {"360p": (360, 640), "720p": (720, 1280), "1080p": (1080, 1920), "4k": (2160, 3840)}
 REFERENCE = NetConfig(stem="conv", width=32, blocks=5, deep_blocks=0)
+RANDOM = "random weights"
+"""The one style of a tier that is timed without being bundled: what a network paints does not change what it costs."""
 TURNS = 15
 SECONDS = 20.0
 """No more turns are begun for a size after this time; at least three are."""
@@ -64,6 +67,14 @@ def parse_sizes(text: str) -> dict[str, tuple[int, int]]:
         if name not in SIZES:
             raise UsageError(f"unknown size '{name}'; legal: {', '.join(SIZES)}")
     return {name: SIZES[name] for name in names}
+
+
+def bank_to_time(tier: str, folder: Path | None = None) -> StyleBank:
+    """The bundled tier; ``studio``, where it is not bundled, as the network it would be, of random weights."""
+    if tier != "studio" or tier in read_manifest(folder or weights_folder())["tiers"]:
+        return StyleBank.load(tier=tier, folder=folder)
+    network = TransformerNet(REFERENCE)
+    return StyleBank(network, {RANDOM: network.neutral_style()}, tier=tier)
 
 
 def bench_network(
@@ -134,26 +145,6 @@ def reference_runner(device: torch.device) -> Callable[[Tensor], object]:
         return (network(x, style) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu()
 
     return run  # pyright: ignore[reportReturnType, reportUnknownVariableType]
-
-
-def operations(network: StyleNetwork, height: int, width: int) -> float:
-    """Multiply-adds of the convolutions for one frame, in units of 10^9."""
-    products: list[int] = []
-
-    def count(module: torch.nn.Module, _: Any, output: Tensor) -> None:
-        weight = module.weight
-        assert isinstance(weight, Tensor)
-        products.append(weight[0].numel() * output.numel())
-
-    hooks = [m.register_forward_hook(count) for m in network.modules() if isinstance(m, torch.nn.Conv2d)]
-    try:
-        with torch.inference_mode():
-            # The cost is linear in pixels, and a small picture tells it as well.
-            network(torch.zeros(1, 3, 64, 64), network.neutral_style())
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return sum(products) * (height * width) / 64**2 / 1e9
 
 
 def random_frames(count: int, height: int, width: int) -> Tensor:

@@ -10,7 +10,19 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from rtstyle.bench import REFERENCE, Case, as_data, bench_network, operations, parse_sizes, reference_runner, table, take_turns
+from rtstyle.bench import (
+    RANDOM,
+    REFERENCE,
+    Case,
+    as_data,
+    bank_to_time,
+    bench_network,
+    parse_sizes,
+    reference_runner,
+    table,
+    take_turns,
+)
+from rtstyle.cost import cost
 from rtstyle.engines import EagerEngine
 from rtstyle.errors import UsageError
 from rtstyle.nets.transformer import NetConfig, TransformerNet
@@ -36,11 +48,34 @@ def test_engines_and_reference_are_timed_at_every_size() -> None:
     assert len(table(timings).splitlines()) == 5
 
 
-def test_operations_are_counted_per_frame() -> None:
+def test_costs_are_counted_per_frame() -> None:
     reference = TransformerNet(REFERENCE)
-    assert operations(reference, 128, 128) == pytest.approx(4 * operations(reference, 64, 64))
-    head = 32 * 81 * 3  # one layer's products a pixel, by hand
-    assert operations(reference, 64, 64) > head * 64 * 64 / 1e9
+    small, large = cost(reference, 64, 64), cost(reference, 128, 128)
+    assert (large.flop, large.bytes) == pytest.approx((4 * small.flop, 4 * small.bytes))
+    assert cost(reference, 64, 64, value_bytes=4).bytes > 1.9 * small.bytes
+    assert "GFLOP" in small.line(100)
+
+
+def test_costs_by_hand() -> None:
+    """One layer in, one up, one out: 3x3 kernels, doubling folded to four taps; every number counted on paper."""
+    network = TransformerNet(NetConfig(width=4, blocks=0, deep_blocks=0))
+    pixels = 64 * 64
+    half, quarter = pixels / 4, pixels / 16
+    products = half * 12 * 9 * 8 + quarter * 8 * 9 * 16 + half * 16 * 4 * 8 + half * 8 * 9 * 12
+    values = half * (12 + 8) + (half * 8 + quarter * 16) + (quarter * 16 + half * 8) + half * (8 + 12)
+    norms = 3 * (half * 8 + quarter * 16 + half * 8)
+    counted = cost(network, 64, 64)
+    assert counted.flop == pytest.approx(2 * products)
+    assert counted.bytes == pytest.approx(2 * (values + norms) + 6 * pixels)
+
+
+def test_a_tier_that_is_not_bundled_is_timed_with_random_weights() -> None:
+    assert bank_to_time("live").names[0] != RANDOM
+    studio = bank_to_time("studio")
+    assert studio.tier == "studio"
+    assert studio.network.config == REFERENCE or studio.names[0] != RANDOM
+    with pytest.raises(UsageError, match="no tier"):
+        bank_to_time("attic")
 
 
 def test_sizes_by_name() -> None:

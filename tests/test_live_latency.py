@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from live_parts import LiveFrames, Screen
+from live_parts import LiveFrames, Screen, tiny_stylizer
 
 from rtstyle.frame import Frame
 from rtstyle.live.adaptive import AdaptiveHeight
@@ -16,6 +16,7 @@ from rtstyle.live.controls import Controls
 from rtstyle.live.painter import LivePainter
 from rtstyle.live.playlist import Playlist
 from rtstyle.live.session import Outputs, Session, summary
+from rtstyle.live.timing import live_line, time_live
 from rtstyle.pipeline import run
 from rtstyle.stylizer import Stylizer
 
@@ -79,6 +80,15 @@ def test_the_newest_frame_is_painted_and_the_newest_painting_shown() -> None:
     assert float(np.mean(painter.behind)) < 1
     assert max(screen.behind) <= 1
     assert stats.latency_p50 is not None
+
+
+def test_the_benchmark_tells_ages_and_order() -> None:
+    stylizer = tiny_stylizer()
+    shown = time_live(1.0, stylizer.bank, stylizer.engine)
+    assert shown["in_order"]
+    assert 0 < shown["displayed"] <= shown["captured"] == 60
+    assert 0 < shown["p50_ms"] <= shown["p95_ms"] <= shown["max_ms"]
+    assert "in order" in live_line(shown)
 
 
 def test_a_session_records_and_reports(tmp_path: Path) -> None:
