@@ -25,7 +25,6 @@ from rtstyle.sources.reading import Damage, ReadOptions
 from rtstyle.sources.relay import RelaySource
 from rtstyle.sources.tracks import FileTracks
 from rtstyle.sources.video import VideoSource
-from rtstyle.stabilize import SteadyPainter
 from rtstyle.stats import RunStats
 from rtstyle.stylizer import Stylizer
 from rtstyle.video.compare import SideBySide
@@ -191,9 +190,7 @@ class _Film:
         size = target_size(reader.info.size, wanted=self.options.size, scale=self.options.scale)
         if self.listener is not None:
             self.listener.begin(reader.info)
-        painter: FramePainter = SteadyPainter(self.stylizer) if self.options.stabilize else PlainPainter(self.stylizer)
-        if self.options.compare:
-            painter = SideBySide(painter)
+        painter = self._painter()
         return run(
             reader,
             self.stylizer,
@@ -203,6 +200,14 @@ class _Film:
             progress=self.listener.step if self.listener else None,
             painter=painter,
         )
+
+    def _painter(self) -> FramePainter:
+        painter: FramePainter = PlainPainter(self.stylizer)
+        if self.options.stabilize:
+            from rtstyle.stabilize import SteadyPainter  # brings OpenCV, without which films are painted otherwise
+
+            painter = SteadyPainter(self.stylizer)
+        return SideBySide(painter) if self.options.compare else painter
 
     def _settings(self) -> str:
         it = self.options
