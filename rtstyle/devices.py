@@ -7,7 +7,8 @@ from pathlib import Path
 import torch
 
 from rtstyle.errors import UsageError
-from rtstyle.styles import NONE, StyleMix, read_manifest, weights_folder
+from rtstyle.styles import NONE, StyleMix
+from rtstyle.weightfiles import read_manifest, weights_folder
 
 
 def resolve_device(name: str) -> torch.device:

@@ -8,7 +8,6 @@ style too: it names the network it belongs to, or brings a network of its own.
 from __future__ import annotations
 
 import difflib
-import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -17,14 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from rtstyle.errors import UnknownStyleError, UsageError, WeightsError
 from rtstyle.nets import StyleNetwork, build_network
+from rtstyle.weightfiles import network_sha256, read_manifest, read_tensors, weights_folder
 
-MANIFEST = "manifest.json"
-FORMAT = 1
 NONE = "none"
 """The style that leaves every pixel as it is."""
 
@@ -172,12 +169,12 @@ class StyleBank:
         if tier not in tiers:
             raise UsageError(f"no tier '{tier}' in {folder}; there are: {', '.join(tiers)}")
         table = tiers[tier]
-        tensors, _ = _read_tensors(folder / table["file"], table["sha256"])
+        tensors, _ = read_tensors(folder / table["file"], table["sha256"])
         network = _network_from(table["net"], tensors, folder / table["file"])
         vectors: dict[str, Tensor] = {}
         entries: dict[str, StyleEntry] = {}
         for name, style in table["styles"].items():
-            tensors, _ = _read_tensors(folder / style["file"], style["sha256"])
+            tensors, _ = read_tensors(folder / style["file"], style["sha256"])
             vectors[name] = _only_vector(tensors, folder / style["file"])
             entries[name] = _entry(style, name)
         return cls(network, vectors, tier=tier, entries=entries)
@@ -212,7 +209,7 @@ def load_style_file(path: Path) -> StyleFile:
     """Read a style file; raises :class:`WeightsError` where it is absent or not one of ours."""
     if not path.is_file():
         raise WeightsError(f"no style file at {path}")
-    tensors, metadata = _read_tensors(path, None)
+    tensors, metadata = read_tensors(path, None)
     try:
         about: dict[str, Any] = json.loads(metadata["rtstyle"])
     except (KeyError, ValueError):
@@ -236,60 +233,6 @@ def _entry(table: Mapping[str, Any], name: str) -> StyleEntry:
     """The entry in a manifest's or file's table; fields of newer versions are passed over."""
     known: dict[str, Any] = {key: table[key] for key in StyleEntry.__dataclass_fields__ if key in table}
     return StyleEntry(**{**known, "name": table.get("name", name)})
-
-
-def weights_folder() -> Path:
-    """Where the bundled weights are: inside the installed package, or beside it in a checkout."""
-    package = Path(__file__).resolve().parent
-    candidates = (package / "weights", package.parent / "weights")
-    for folder in candidates:
-        if (folder / MANIFEST).is_file():
-            return folder
-    raise WeightsError(f"no weights at {' or '.join(map(str, candidates))}; install rtstyle again, or give --weights FOLDER")
-
-
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a weights folder; raises :class:`WeightsError` where it is absent or of another format."""
-    path = folder / MANIFEST
-    try:
-        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise WeightsError(f"no {MANIFEST} in {folder}") from None
-    except ValueError as error:
-        raise WeightsError(f"{path} is damaged: {error}") from error
-    if manifest.get("format") != FORMAT or "tiers" not in manifest:
-        raise WeightsError(f"{path} has format {manifest.get('format')}; this rtstyle reads format {FORMAT}")
-    return manifest
-
-
-def sha256_of(path: Path) -> str:
-    """Hex digest of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def network_sha256(network: torch.nn.Module) -> str:
-    """Hex digest of a network's parameters, independent of the file they came in."""
-    digest = hashlib.sha256()
-    for name, value in sorted(network.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(value.detach().to(torch.float16).contiguous().cpu().numpy().tobytes())
-    return digest.hexdigest()
-
-
-def _read_tensors(path: Path, sha256: str | None) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """All tensors (as float32) and the metadata of a safetensors file, checked against ``sha256``."""
-    if not path.is_file():
-        raise WeightsError(f"{path} is missing; install rtstyle again, or rebuild the weights (train/README.md)")
-    if sha256 is not None and sha256_of(path) != sha256:
-        raise WeightsError(
-            f"{path} was changed since it was exported (its sha256 differs from the manifest's); install rtstyle again"
-        )
-    try:
-        with safe_open(path, framework="pt") as file:
-            return {key: file.get_tensor(key).float() for key in file.keys()}, file.metadata() or {}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{path} is not a readable safetensors file: {error}") from error
 
 
 def _network_from(table: Mapping[str, Any], tensors: dict[str, Tensor], path: Path) -> StyleNetwork:

@@ -181,6 +181,8 @@ def test_weights_are_found_in_wheel_and_checkout(wheel: Path, repository: Path, 
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path)
     for root, expected in ((tmp_path, tmp_path / "rtstyle" / "weights"), (repository, repository / "weights")):
-        code = "import sys; sys.path.insert(0, sys.argv[1]); from rtstyle.styles import weights_folder; print(weights_folder())"
+        code = (
+            "import sys; sys.path.insert(0, sys.argv[1]); from rtstyle.weightfiles import weights_folder; print(weights_folder())"
+        )
         done = run_python(code, str(root), cwd=tmp_path.parent)
         assert done.stdout.strip() == str(expected), done.stderr

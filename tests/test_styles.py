@@ -11,9 +11,10 @@ import torch
 
 from rtstyle.errors import UnknownStyleError, UsageError, WeightsError
 from rtstyle.nets.transformer import NetConfig, TransformerNet
-from rtstyle.styles import MANIFEST, StyleBank, StyleEntry, StyleMix, load_style_file, weights_folder
+from rtstyle.styles import StyleBank, StyleEntry, StyleMix, load_style_file
 from rtstyle.training.export import export_style, export_tier
 from rtstyle.training.recipe import Recipe, StyleSource
+from rtstyle.weightfiles import MANIFEST, weights_folder
 
 TINY = NetConfig(width=2, blocks=0, deep_blocks=1)
 
@@ -147,7 +148,7 @@ def test_weights_are_found_inside_the_package_first(tmp_path: Path, monkeypatch:
     package = tmp_path / "site" / "rtstyle"
     shutil.copytree(tier / "live", package / "weights" / "live")
     shutil.copy(tier / MANIFEST, package / "weights")
-    monkeypatch.setattr("rtstyle.styles.__file__", str(package / "styles.py"))
+    monkeypatch.setattr("rtstyle.weightfiles.__file__", str(package / "weightfiles.py"))
     assert weights_folder() == package / "weights"
     (package / "weights" / MANIFEST).unlink()
     with pytest.raises(WeightsError, match="install rtstyle again"):

@@ -9,7 +9,7 @@ from rtstyle.cli.shared import WeightsOption
 
 def styles(weights: WeightsOption = None) -> None:
     """List the bundled styles."""
-    from rtstyle.styles import read_manifest, weights_folder
+    from rtstyle.weightfiles import read_manifest, weights_folder
 
     manifest = read_manifest(weights or weights_folder())
     tiers: dict[str, list[str]] = {}

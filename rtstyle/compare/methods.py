@@ -13,8 +13,9 @@ from rtstyle.config import TIERS
 from rtstyle.errors import UsageError
 from rtstyle.nets import ARCHITECTURES
 from rtstyle.pixels import Pixels
-from rtstyle.styles import StyleBank, StyleMix, read_manifest, weights_folder
+from rtstyle.styles import StyleBank, StyleMix
 from rtstyle.stylizer import Stylizer
+from rtstyle.weightfiles import read_manifest, weights_folder
 
 OPTIMIZE = "optimize"
 PLACEHOLDER = "{style}"

@@ -1,0 +1,71 @@
+"""The folder of weights and the files in it: where it is, what its manifest says, and that nothing was changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from rtstyle.errors import WeightsError
+
+MANIFEST = "manifest.json"
+FORMAT = 1
+
+
+def weights_folder() -> Path:
+    """Where the bundled weights are: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).resolve().parent
+    candidates = (package / "weights", package.parent / "weights")
+    for folder in candidates:
+        if (folder / MANIFEST).is_file():
+            return folder
+    raise WeightsError(f"no weights at {' or '.join(map(str, candidates))}; install rtstyle again, or give --weights FOLDER")
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a weights folder; raises :class:`WeightsError` where it is absent or of another format."""
+    path = folder / MANIFEST
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise WeightsError(f"no {MANIFEST} in {folder}") from None
+    except ValueError as error:
+        raise WeightsError(f"{path} is damaged: {error}") from error
+    if manifest.get("format") != FORMAT or "tiers" not in manifest:
+        raise WeightsError(f"{path} has format {manifest.get('format')}; this rtstyle reads format {FORMAT}")
+    return manifest
+
+
+def sha256_of(path: Path) -> str:
+    """Hex digest of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def network_sha256(network: torch.nn.Module) -> str:
+    """Hex digest of a network's parameters, independent of the file they came in."""
+    digest = hashlib.sha256()
+    for name, value in sorted(network.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.detach().to(torch.float16).contiguous().cpu().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def read_tensors(path: Path, sha256: str | None) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """All tensors (as float32) and the metadata of a safetensors file, checked against ``sha256``."""
+    if not path.is_file():
+        raise WeightsError(f"{path} is missing; install rtstyle again, or rebuild the weights (train/README.md)")
+    if sha256 is not None and sha256_of(path) != sha256:
+        raise WeightsError(
+            f"{path} was changed since it was exported (its sha256 differs from the manifest's); install rtstyle again"
+        )
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {key: file.get_tensor(key).float() for key in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path} is not a readable safetensors file: {error}") from error
