@@ -15,12 +15,14 @@ from rtstyle.errors import TrainingError, UsageError
 from rtstyle.nets.transformer import NetConfig, TransformerNet
 from rtstyle.perceptual.network import LossNetwork
 from rtstyle.styles import StyleBank, StyleEntry, load_style_file
+from rtstyle.training.checkpoint import CHECKPOINT, load_checkpoint
 from rtstyle.training.command import Request, learn
 from rtstyle.training.data import held_out, list_pictures, load_pictures
 from rtstyle.training.export import export_style, export_tier
 from rtstyle.training.fit import FIT_RECIPE, STARTING_PHOTOS, FitResult, fit_style, hint, measure
 from rtstyle.training.loop import Trainer
 from rtstyle.training.recipe import Recipe, StyleSource
+from rtstyle.training.record import LOG
 from rtstyle.training.remember import photo_folder, remember
 
 TINY = NetConfig(width=2, blocks=0, deep_blocks=1)
@@ -69,6 +71,23 @@ def test_a_fit_starts_from_what_is_nearest(
     nearest = starts[int(np.argmin([RECIPE.style_weight * style + content for style, content in losses]))]
     # The rate is next to nothing: the fitted vector is where the fit began.
     assert torch.allclose(load_style_file(tmp_path / "new.safetensors").vector, nearest, atol=1e-4)
+
+
+def test_a_fit_that_was_stopped_goes_on_from_where_it_was(
+    tmp_path: Path, painting: Path, photo_folder: Path, weights: Path, loss_weights: Path
+) -> None:
+    recipe = dataclasses.replace(RECIPE, steps=4, vector_learning_rate=2e-2, warmup=0)
+    options = {"name": "new", "recipe": recipe, "weights": weights, "run_folder": tmp_path / "run", "device": CPU}
+    given = painting, tmp_path / "new.safetensors", list_pictures(photo_folder)
+    first = fit_style(*given, **options, loss_weights=loss_weights, listener=lambda progress: progress.step < 2)
+    assert not first.finished
+    stopped = load_style_file(first.path).vector
+    assert torch.equal(load_checkpoint(tmp_path / "run" / CHECKPOINT)["vectors"][0], stopped)
+    second = fit_style(*given, **options, loss_weights=loss_weights, resume=True)
+    assert second.finished
+    assert [line.split(",")[0] for line in (tmp_path / "run" / LOG).read_text().splitlines()] == ["step", "0", "1", "2", "3"]
+    # Two steps of Adam move each number by twice the rate at most: it did not begin anew elsewhere.
+    assert 0 < (load_style_file(second.path).vector - stopped).abs().max() < 0.05
 
 
 def test_a_broken_photo_among_those_held_out_ends_nothing(

@@ -13,6 +13,7 @@ from rtstyle.pixels import (
     pad_to_multiple,
     resize,
     scaled_size,
+    shrink,
     to_cells,
     to_float,
     to_uint8,
@@ -52,6 +53,15 @@ def test_padding_keeps_the_picture_and_reaches_the_multiple(height: int, width: 
     assert padded.shape[3] % 8 == 0
     assert padded.shape[2] - height < 8
     assert torch.equal(padded[..., :height, :width], x)
+
+
+def test_shrink_averages_whole_squares_and_what_is_left_of_them() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (7, 9, 3), dtype=np.uint8)
+    small = shrink(pixels, 2)
+    assert small.shape == (4, 5, 3)
+    assert np.abs(small[1, 2] - pixels[2:4, 4:6].mean((0, 1))).max() <= 0.5
+    assert np.abs(small[3, 4] - pixels[6:, 8:].mean((0, 1))).max() <= 0.5
+    assert shrink(pixels, 1) is pixels
 
 
 def test_resize_averages_when_shrinking() -> None:
