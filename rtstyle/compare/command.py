@@ -10,10 +10,11 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
+from rtstyle.compare.grid import picture_grid
 from rtstyle.compare.logs import draw_logs
 from rtstyle.compare.measure import Comparison, compare_style
 from rtstyle.compare.methods import OPTIMIZE, Method, Painter, check_styles, open_painter
-from rtstyle.compare.page import history_curves, render
+from rtstyle.compare.page import SHOWN_PHOTOS, history_curves, render
 from rtstyle.errors import SinkError, UsageError
 from rtstyle.evaluate.perceptual import find_painting, quoted_photos
 from rtstyle.optimize import OptimizeConfig
@@ -24,6 +25,7 @@ from rtstyle.training.recipe import Recipe
 from rtstyle.weightfiles import read_manifest, weights_folder
 
 REPORT = "report.html"
+GRID = "grid.png"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,7 +167,7 @@ def _settings(request: Request) -> dict[str, object]:
 
 
 def _write_pictures(found: Comparison, out: Path) -> None:
-    """``SIZE_STYLE/PHOTO_METHOD.png``, and the curves beside them."""
+    """``SIZE_STYLE/PHOTO_METHOD.png``, the curves and a grid of the first photos beside them."""
     folder = out / f"{found.size}_{found.style}"
     folder.mkdir(parents=True, exist_ok=True)
     for method, results in found.results.items():
@@ -173,6 +175,7 @@ def _write_pictures(found: Comparison, out: Path) -> None:
             write_still(result.picture, folder / f"{photo}_{method}.png")
     for photo, curve in history_curves(found).items():
         write_still(curve, folder / f"{photo}_losses.png")
+    write_still(picture_grid(found, SHOWN_PHOTOS), folder / GRID)
 
 
 def _write_page(page: str, path: Path) -> None:
