@@ -119,11 +119,15 @@ def quick_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     """The page learns styles, and optimises pictures, in the way it always does, but on little ones."""
     from dataclasses import replace
 
+    from rtstyle.training import fit
     from rtstyle.webui import compare, newstyle
 
     small = replace(newstyle.FIT_RECIPE, batch_size=1, image_size=96, photo_scale=(112, 160), painting_size=128)
     monkeypatch.setattr(newstyle, "FIT_RECIPE", small)
+    monkeypatch.setattr(newstyle, "SHEET_EVERY", 1)
+    monkeypatch.setattr(fit, "MEASURED_SIDE", 96)
     monkeypatch.setattr(compare, "SIDE", 96)
+    monkeypatch.setattr(compare, "PICTURE_EVERY", 1)
 
 
 @pytest.fixture(scope="session")

@@ -9,15 +9,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 from visitors import visitor
 
 from rtstyle.styles import load_style_file
+from rtstyle.training.sheet import contact_sheet
 from rtstyle.webui.curve import Curve, curve_svg
 from rtstyle.webui.messages import VisitorError
-from rtstyle.webui.newstyle import tidy_title
+from rtstyle.webui.newstyle import lay_flat, tidy_title
 from rtstyle.webui.server import PageServer
 from rtstyle.webui.widgets import slug
 
@@ -119,6 +121,16 @@ def load_style_file_of(studio: Any, name: str) -> Any:
         tier=studio.tier,
         network_sha256=network_sha256(studio.bank.network),
     )
+
+
+def test_the_sheet_is_laid_flat_without_its_gaps() -> None:
+    size = 8
+    cells = np.random.default_rng(0).integers(0, 255, (3, 2, size, size, 3), dtype=np.uint8)
+    rows = [(photo, torch.from_numpy(painted.transpose(2, 0, 1).copy())[None] / 255) for photo, painted in cells]
+    flat, alpha = lay_flat(contact_sheet(rows))
+    assert flat.shape[:2] == alpha.shape
+    np.testing.assert_array_equal(flat[alpha > 0].reshape(2, size, 3, size, 3), cells.transpose(1, 2, 0, 3, 4))
+    assert (flat[alpha == 0] == 255).all()
 
 
 def test_titles_and_file_names_are_made_harmless() -> None:

@@ -11,12 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import numpy as np
 
 from rtstyle.errors import RTStyleError, WeightsError
+from rtstyle.pixels import Pixels
+from rtstyle.sources.images import read_still
 from rtstyle.styles import load_style_file
 from rtstyle.training.data import SMALLEST_PAINTING, list_pictures
 from rtstyle.training.fit import FIT_RECIPE, FitResult, fit_style
 from rtstyle.training.loop import Progress
+from rtstyle.training.sheet import GAP
 from rtstyle.webui.jobs import Job, JobButtons
 from rtstyle.webui.limits import check_bytes, no_larger, open_photo
 from rtstyle.webui.messages import VisitorError, readable
@@ -142,7 +146,7 @@ class NewStyle:
             watched = heard[0] if heard else Watched(job.stop)
             fresh = watched.sheet if watched.sheet != shown else None
             shown = watched.sheet
-            sheet = gr.update(value=str(fresh)) if fresh else same
+            sheet = gr.update(value=self._sheet(fresh)) if fresh else same
             yield sheet, gr.update(value=watched.bar()), off, on, same, same, same, own, same
         result = job.result
         card = self.studio.add_own(load_style_file(result.path), title)
@@ -152,7 +156,7 @@ class NewStyle:
             f"content loss {result.content:.3f}",
         )
         own = [card.name, *(own or [])]
-        sheet = gr.update(value=str(heard[0].sheet)) if heard[0].sheet else same
+        sheet = gr.update(value=self._sheet(heard[0].sheet)) if heard[0].sheet else same
         download = gr.update(value=str(result.path), interactive=True)
         yield sheet, gr.update(value=facts), on, off, download, *self._offered(own, card.name), own, str(path)
 
@@ -175,6 +179,11 @@ class NewStyle:
     def _offered(self, own: list[str], chosen: str) -> tuple[Update, Update]:
         cards = self.studio.cards_for(own)
         return gr.update(value=chosen, styles=picker_styles(cards)), gr.update(choices=second_choices(cards))
+
+    def _sheet(self, path: Path) -> str:
+        """The trainer's contact sheet as the page shows it: photos above, paintings below, nothing in between."""
+        flat, alpha = lay_flat(read_still(path)[0])
+        return self.studio.write(flat, "sheet.webp", alpha)
 
     def _keep_painting(self, painting: str | None) -> Path:
         if not painting:
@@ -209,6 +218,20 @@ class NewStyle:
 NO_LOSS_NETWORK = (
     "This server has no loss network (VGG-19), which is needed here. Whoever runs it can give one with --loss-weights FILE."
 )
+
+
+def lay_flat(sheet: Pixels) -> tuple[Pixels, Pixels]:
+    """Turn a sheet of one row a photo (the photo, its painting) into one column a photo.
+
+    ``sheet`` is uint8 (N S, 2 S, 3), where S counts a gap of ``GAP``; returns uint8 (2 S, N S, 3) and an alpha (2 S, N S) that
+    leaves the gaps open.
+    """
+    cell = sheet.shape[1] // 2
+    cells = sheet.reshape(-1, cell, 2, cell, 3)
+    alpha = np.zeros((cell, cell), np.uint8)
+    alpha[:-GAP, :-GAP] = 255
+    flat = cells.transpose(2, 1, 0, 3, 4).reshape(2 * cell, -1, 3)
+    return np.ascontiguousarray(flat), np.tile(alpha, (2, len(cells)))
 
 
 def tidy_title(name: str) -> str:
