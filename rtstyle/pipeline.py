@@ -27,6 +27,7 @@ import numpy as np
 
 from rtstyle.channel import Channel, Closed
 from rtstyle.config import RunConfig
+from rtstyle.engines import batch_for
 from rtstyle.frame import Frame, StreamInfo
 from rtstyle.freshness import Freshness
 from rtstyle.outputs import Guard, Output
@@ -90,11 +91,15 @@ def run(
         source,
         painter or PlainPainter(stylizer),
         sinks,
-        replace(config, batch=config.batch or stylizer.engine.preferred_batch),
+        replace(config, batch=_batch(config, source.info, stylizer)),
         stop or threading.Event(),
         progress,
         recorder or StatsRecorder(),
     ).execute()
+
+
+def _batch(config: RunConfig, info: StreamInfo, stylizer: Stylizer) -> int:
+    return config.batch or (1 if info.live else batch_for(stylizer.engine, *(config.size or info.size)))
 
 
 @dataclass

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from rtstyle.engines import EagerEngine, Engine, auto, open_engine, openvino
+from rtstyle.engines import EagerEngine, Engine, auto, batch_for, open_engine, openvino
 from rtstyle.engines.auto import Choices
 from rtstyle.engines.fallback import FallbackEngine
 from rtstyle.engines.folding import FoldedUpsampledConv, fold_upsampling
@@ -229,6 +229,19 @@ def test_too_little_memory_makes_batches_smaller(caplog: pytest.LogCaptureFixtur
     assert all(torch.equal(p, expected) for p in painted)
     assert engine.preferred_batch <= 2
     assert len(caplog.records) <= 2
+
+
+def test_a_batch_is_measured_where_an_engine_can() -> None:
+    class Measured(Toy):
+        def measure_batch(self, height: int, width: int) -> int:
+            if height > 1000:
+                raise torch.OutOfMemoryError("out of memory")
+            return height // 10
+
+    assert batch_for(Toy(0), 360, 640) == 4
+    assert batch_for(FallbackEngine([maker(Toy(0))]), 360, 640) == 4
+    assert batch_for(FallbackEngine([maker(Measured(0))]), 360, 640) == 36
+    assert batch_for(FallbackEngine([maker(Measured(0))]), 2160, 3840) == 4, "a failed measurement is no failure"
 
 
 def test_warming_paints_at_once_and_swaps_when_the_faster_is_ready() -> None:

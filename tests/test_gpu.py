@@ -36,7 +36,7 @@ def test_every_engine_paints_as_the_cpu_does(bank: StyleBank, name: str) -> None
     expected = EagerEngine(bank.network, torch.device("cpu"))(frames(), style)
     assert psnr(engine(frames(), style), expected) >= EQUAL
     assert psnr(engine(frames(), style), expected) >= EQUAL  # a replay, not the recording
-    assert engine.name == {"auto": "cuda"}.get(name, name)
+    assert engine.name == {"auto": "cuda", "compiled": "cuda-fused"}.get(name, name)
 
 
 def test_every_frame_of_a_batch_may_have_its_style(bank: StyleBank) -> None:
@@ -46,12 +46,22 @@ def test_every_frame_of_a_batch_may_have_its_style(bank: StyleBank) -> None:
     assert psnr(engine(frames(), styles), alone) >= EQUAL
 
 
+def test_parts_that_share_slots_come_back_whole_and_in_order(bank: StyleBank) -> None:
+    from rtstyle.engines.cuda import CudaEngine
+
+    engine, style, many = CudaEngine(bank.network, torch.device("cuda")), bank.vectors["wave"], frames(11)
+    expected = torch.cat([engine(many[i : i + 1], style) for i in range(11)])
+    for part in (1, 2, 3, 16):
+        engine.part = part
+        assert psnr(engine(many, style), expected) >= EQUAL
+
+
 def test_the_batch_is_chosen_by_measuring(bank: StyleBank) -> None:
-    from rtstyle.engines.cuda import BATCHES, CudaEngine
+    from rtstyle.engines.cuda import PARTS, SIZES, CudaEngine
 
     engine = CudaEngine(bank.network, torch.device("cuda"))
-    assert engine.measure_batch(180, 320) in BATCHES
-    assert engine.preferred_batch in BATCHES
+    assert engine.measure_batch(180, 320) in [PARTS * size for size in SIZES]
+    assert engine.preferred_batch == PARTS * engine.part
 
 
 def test_strips_on_the_device_match_one_piece(bank: StyleBank) -> None:

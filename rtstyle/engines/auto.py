@@ -40,7 +40,8 @@ def open_engine(name: str, network: StyleNetwork, device: torch.device, *, work:
 
     ``auto`` is eager for stills, which would wait longer for a compiler than for the painting. Films get the fastest engine
     that needs no compiler, measured the first time and remembered in the user's cache folder. Live frames are painted in
-    eager at once, and by the faster engine as soon as it is warm.
+    eager at once, and by the faster engine as soon as it is warm. On a GPU, auto replays CUDA graphs, which need no compiler;
+    ``compiled`` has the network's kernels fused first and replays graphs of those.
 
     Raises :class:`UsageError` for an unknown name and :class:`MissingDependencyError` for an engine whose package is missing.
     """
@@ -56,7 +57,8 @@ def open_engine(name: str, network: StyleNetwork, device: torch.device, *, work:
             raise missing_openvino()
         return FallbackEngine([_openvino(network), eager])
     if name == "compiled":
-        return FallbackEngine([_compiled(network, device), eager])
+        fused = [_graphs(network, device, fused=True)] if device.type == "cuda" else []
+        return FallbackEngine([*fused, _compiled(network, device), eager])
     if device.type == "cuda":
         return FallbackEngine([_graphs(network, device), eager])
     if device.type != "cpu" or work == "still" or not _has_openvino():
@@ -147,10 +149,10 @@ def _compiled(network: StyleNetwork, device: torch.device) -> Callable[[], Engin
     return make
 
 
-def _graphs(network: StyleNetwork, device: torch.device) -> Callable[[], Engine]:
+def _graphs(network: StyleNetwork, device: torch.device, *, fused: bool = False) -> Callable[[], Engine]:
     def make() -> Engine:
         from rtstyle.engines.cuda import CudaEngine
 
-        return CudaEngine(network, device)
+        return CudaEngine(network, device, fused=fused)
 
     return make

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
@@ -27,6 +28,12 @@ class Engine(Protocol):
     def __call__(self, frames: Tensor, style: Tensor) -> Tensor:
         """Paint uint8 (N, H, W, 3) in the style(s) (D,) or (N, D), float32; both on the CPU, so is the uint8 result."""
         ...
+
+
+def batch_for(engine: Engine, height: int, width: int) -> int:
+    """The batch for frames of this size: measured, by an engine that can, else the preferred one."""
+    measure: Callable[[int, int], int] | None = getattr(engine, "measure_batch", None)
+    return measure(height, width) if measure else engine.preferred_batch
 
 
 SURVIVED = (RuntimeError, MemoryError, ImportError, OSError, NotImplementedError)

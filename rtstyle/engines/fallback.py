@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from rtstyle.engines.base import SURVIVED, Engine
+from rtstyle.engines.base import SURVIVED, Engine, batch_for
 from rtstyle.errors import UsageError
 
 logger = logging.getLogger(__name__)
@@ -39,6 +39,14 @@ class FallbackEngine:
     def preferred_batch(self) -> int:
         """The batch of the engine at work, if memory allows it."""
         return min(self._engine.preferred_batch, self._limit or self._engine.preferred_batch)
+
+    def measure_batch(self, height: int, width: int) -> int:
+        """:func:`batch_for` of the engine at work; what fails here will fail, and be survived, when painting."""
+        try:
+            return batch_for(self._engine, height, width)
+        except SURVIVED as error:
+            logger.info("no batch could be measured: %s", error)
+            return self.preferred_batch
 
     def __call__(self, frames: Tensor, style: Tensor) -> Tensor:
         while True:
