@@ -260,6 +260,7 @@ def test_a_style_is_learned_stopped_used_and_compared(visit: Any, painting: Path
 
     desk.open_tab("How it compares")
     desk.wait_for_picture("#rt-cmp-painting")
+    desk.page.locator("#rt-cmp-iterations label").first.click()
     desk.page.click("#rt-cmp-start")
     desk.page.wait_for_selector("#rt-cmp-curve svg")
     for painted in ("#rt-cmp-fast", "#rt-cmp-slow"):

@@ -56,7 +56,9 @@ def build_compare(studio: Studio, panel: Panel, learned: gr.State) -> None:
         fast = gr.Image(label="The network", height=HEIGHT, type="filepath", buttons=[], interactive=False, elem_id="rt-cmp-fast")
         slow = gr.Image(label="Optimised", height=HEIGHT, type="filepath", buttons=[], interactive=False, elem_id="rt-cmp-slow")
     with gr.Row(elem_classes="rt-actions"):
-        iterations = gr.Radio(ITERATIONS, value=USUAL_ITERATIONS, label="Iterations of the slow way", min_width=200)
+        iterations = gr.Radio(
+            ITERATIONS, value=USUAL_ITERATIONS, label="Iterations of the slow way", min_width=200, elem_id="rt-cmp-iterations"
+        )
         start = gr.Button("Compare", variant="primary", min_width=140, elem_id="rt-cmp-start")
         stop = gr.Button("Stop", variant="stop", interactive=False, min_width=120, elem_id="rt-cmp-stop")
     bar = gr.HTML(status_line("Choose a style, add its painting, and compare"), elem_id="rt-cmp-status")
