@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import os
-import resource
 import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
-from clips import numbered, read_film, small_stylizer, write_clip
+from clips import read_film, small_stylizer, write_clip
+from film_runs import Slow, StopAfter, interrupted_run
 
 from rtstyle.errors import SinkError, SourceError, UsageError
 from rtstyle.frame import StreamInfo
 from rtstyle.sinks.encoders import VideoOptions
 from rtstyle.sinks.resuming import Ticket
-from rtstyle.sources.reading import ReadOptions
-from rtstyle.sources.video import VideoSource
-from rtstyle.stylizer import Stylizer
 from rtstyle.video.film import FilmOptions, paint_film
 
 SLOW = """
@@ -50,41 +45,10 @@ print("interrupted" if report.interrupted else "done", report.frames, report.out
 """
 
 
-class StopAfter:
-    """Interrupts a run once so many frames are written."""
-
-    def __init__(self, frames: int) -> None:
-        self.event = threading.Event()
-        self._frames = frames
-
-    def begin(self, info: StreamInfo) -> None:
-        return None
-
-    def step(self, frames: int, info: StreamInfo) -> None:
-        if frames >= self._frames:
-            self.event.set()
-
-
-class Slow(Stylizer):
-    """Takes its time, so that an interruption comes in the middle."""
-
-    def paint(self, frames: np.ndarray, look: object = None) -> np.ndarray:
-        time.sleep(0.01)
-        return frames
-
-
 @pytest.fixture(scope="module")
 def slow() -> Slow:
     stylizer = small_stylizer()
     return Slow(stylizer.bank, stylizer.look)
-
-
-def interrupted_run(source: Path, output: Path, stylizer: Stylizer, frames: int, options: FilmOptions) -> int:
-    listener = StopAfter(frames)
-    report = paint_film(str(source), output, stylizer, options, stop=listener.event, listener=listener)
-    assert report.interrupted
-    assert not output.exists()
-    return report.frames
 
 
 def start_slow_run(source: Path, output: Path) -> subprocess.Popen[str]:
@@ -191,51 +155,6 @@ def test_a_failing_painter_keeps_what_was_painted(tmp_path: Path) -> None:
     assert not (tmp_path / "out.mp4").exists()
 
 
-def _in_child(code: str, *arguments: str, limit: int | None = None) -> subprocess.CompletedProcess[str]:
-    def limited() -> None:
-        if limit is not None:
-            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-
-    prelude = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-    return subprocess.run(
-        [sys.executable, "-c", prelude + code, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        preexec_fn=limited,
-        cwd=Path(__file__).parent.parent,
-    )
-
-
-FULL = """
-from pathlib import Path
-from clips import small_stylizer
-from rtstyle.errors import SinkError
-from rtstyle.sinks.encoders import VideoOptions
-from rtstyle.video.film import FilmOptions, paint_film
-for output in sys.argv[2:]:
-    try:
-        options = FilmOptions(write=VideoOptions(crf=0, preset="ultrafast"))
-        paint_film(sys.argv[1], Path(output), small_stylizer(), options)
-    except SinkError as error:
-        print(error)
-"""
-
-
-def test_a_full_disk_is_one_clear_line(tmp_path: Path) -> None:
-    noise = [np.random.default_rng(i).integers(0, 256, (96, 128, 3), dtype=np.uint8) for i in range(30)]
-    source = write_clip(tmp_path / "in.mkv", noise, codec="ffv1", pixel_format="bgr0")
-    outputs = [tmp_path / "out.mp4", tmp_path / "out.mkv"]
-    run = _in_child(FULL, str(source), *map(str, outputs), limit=200_000)
-    assert run.stderr == ""
-    said = run.stdout.splitlines()
-    assert len(said) == 2
-    assert all(line.startswith(("cannot write", "cannot finish")) for line in said)
-    assert not any(output.exists() for output in outputs)
-    assert not list(tmp_path.glob(".*"))
-
-
 def test_a_folder_that_vanishes_is_one_clear_line(tmp_path: Path, slow: Slow) -> None:
     source = write_clip(tmp_path / "in.mp4", 40)
     folder = tmp_path / "gone"
@@ -260,74 +179,6 @@ def test_an_input_that_vanishes_is_read_to_its_end(tmp_path: Path, slow: Slow) -
 
     report = paint_film(str(source), tmp_path / "out.mp4", slow, listener=Remove(0))
     assert report.frames == 40
-
-
-def _damaged(path: Path, source: Path, places: Sequence[float]) -> Path:
-    data = bytearray(source.read_bytes())
-    for place in places:
-        start = int(len(data) * place)
-        data[start : start + 40] = bytes(range(40))
-    path.write_bytes(data)
-    return path
-
-
-def test_damaged_packets_are_skipped_and_counted(tmp_path: Path) -> None:
-    whole = write_clip(tmp_path / "whole.ts", 60, options={"g": "10", "bf": "0"})
-    source = _damaged(tmp_path / "in.ts", whole, [0.3, 0.5, 0.7])
-    report = paint_film(str(source), tmp_path / "out.mp4", small_stylizer())
-    assert report.damage.packets
-    assert not report.complete
-    assert 30 < report.frames <= 60
-    with pytest.raises(SourceError):
-        paint_film(str(source), tmp_path / "strict.mp4", small_stylizer(), FilmOptions(read=ReadOptions(strict=True)))
-    assert not (tmp_path / "strict.mp4").exists()
-
-
-@pytest.mark.parametrize("extension", ["mp4", "mkv", "avi"])
-def test_a_truncated_film_is_painted_as_far_as_it_goes(tmp_path: Path, extension: str) -> None:
-    options = {"movflags": "+faststart"} if extension == "mp4" else {}
-    noise = [np.random.default_rng(i).integers(0, 256, (48, 64, 3), dtype=np.uint8) for i in range(50)]
-    whole = write_clip(tmp_path / f"whole.{extension}", noise, container_options=options)
-    source = tmp_path / f"in.{extension}"
-    data = whole.read_bytes()
-    source.write_bytes(data[: int(len(data) * 0.6)])
-    report = paint_film(str(source), tmp_path / "out.mp4", small_stylizer())
-    assert report.damage.truncated
-    assert not report.complete
-    assert 20 < report.frames < 50
-    assert len(read_film(tmp_path / "out.mp4").times) == report.frames
-
-
-def test_whole_films_are_not_called_truncated(tmp_path: Path) -> None:
-    for name, options in (("a.mp4", {"bf": "2"}), ("b.mkv", {"bf": "3"}), ("c.avi", {"bf": "2"}), ("d.ts", {}), ("e.mov", {})):
-        source = write_clip(tmp_path / name, 30, options=options, times=[i - 4 for i in range(30)] if name == "e.mov" else None)
-        report = paint_film(str(source), tmp_path / f"out_{name[0]}.mp4", small_stylizer())
-        assert report.complete, (name, str(report.damage))
-
-
-def test_bombs_are_refused(tmp_path: Path) -> None:
-    source = write_clip(tmp_path / "in.mp4", [numbered(0, (256, 256))])
-    with pytest.raises(SourceError, match="limit of 1,000 pixels"), VideoSource(source, ReadOptions(max_pixels=1000)):
-        pass
-
-
-def test_a_bomb_of_sixty_thousand_squared_is_refused_at_once(tmp_path: Path) -> None:
-    # A PNG's header claims the size; nothing of it is allocated.
-    import struct
-    import zlib
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    header = struct.pack(">IIBBBBB", 60000, 60000, 8, 2, 0, 0, 0)
-    bomb = tmp_path / "bomb.png"
-    bomb.write_bytes(
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
-    )
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with pytest.raises(SourceError), VideoSource(bomb):
-        pass
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000
 
 
 def test_inputs_and_outputs_that_cannot_be(tmp_path: Path) -> None:

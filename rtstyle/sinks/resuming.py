@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -19,6 +20,8 @@ from rtstyle.sources.opening import open_container, video_stream
 if TYPE_CHECKING:
     from av.packet import Packet
     from av.video.stream import VideoStream
+
+logger = logging.getLogger(__name__)
 
 # mp4 and mkv keep these codecs without start codes; encoders write start codes, and one film must not mix the two.
 _START_CODES = {"h264": "h264_mp4toannexb", "hevc": "hevc_mp4toannexb"}
@@ -44,8 +47,12 @@ class Ticket:
         return partial_name(output).with_suffix(".json")
 
     def save(self, output: Path) -> None:
-        """Write it beside the partial film of ``output``."""
-        self.path(output).write_text(json.dumps(asdict(self)), encoding="utf-8")
+        """Write it beside the partial film of ``output``; on a full disk there is none, and no half one."""
+        try:
+            self.path(output).write_text(json.dumps(asdict(self)), encoding="utf-8")
+        except OSError as error:
+            logger.warning("the film cannot be gone on with: %s", error)
+            self.path(output).unlink(missing_ok=True)
 
     @classmethod
     def load(cls, output: Path, settings: str) -> Ticket | None:

@@ -16,12 +16,24 @@ from rtstyle.sinks.copying import TrackCopier
 from rtstyle.sinks.encoders import EDIT_LISTS, EncoderPlan, VideoOptions, container_of, plan
 from rtstyle.sinks.encoding import FilmEncoder
 from rtstyle.sinks.resuming import encoded_packets
+from rtstyle.sinks.roomy import RoomyFile
 from rtstyle.sinks.staging import StagedFile, check_output
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
 
     from rtstyle.sources.tracks import Tracks
+
+
+PLAYABLE_WITHOUT_END = ("mkv", "webm", "ts", "flv")
+END_BYTES = 1 << 20
+INDEX_BYTES = 64
+"""What an mp4's index takes for a frame and the sound beside it."""
+ENCODER_FRAMES = 100
+"""How many frames an encoder may hold back until its end."""
+CLUSTER_BYTES = 1 << 18
+INTERLEAVE_MICROSECONDS = 1_000_000
+MOST_INSIDE_BYTES = 64 << 20
 
 
 class VideoSink:
@@ -44,7 +56,7 @@ class VideoSink:
         self.frames = 0
         """Frames written, those of an earlier run that was gone on with included."""
         self.last_seconds: Fraction | None = None
-        """When the last of them is shown, in the input's time."""
+        """When the last of them is shown, in the input's time; None where what was kept is not exactly ``frames``."""
         self.notices: list[str] = []
         self.partial: Path | None = None
         """Where an unfinished film was kept."""
@@ -52,6 +64,7 @@ class VideoSink:
         self._shift = Fraction(0)
         self._earlier: tuple[Path, int] | None = None
         self._staged: StagedFile | None = None
+        self._file: RoomyFile | None = None
         self._output: OutputContainer | None = None
         self._encoder: FilmEncoder | None = None
         self._copier: TrackCopier | None = None
@@ -62,22 +75,37 @@ class VideoSink:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._output is None or self._staged is None:
+        if self._staged is None or self._file is None:
             return
         if self._encoder is None:  # it was never started, and closing an empty container would write one
+            self._file.close()
             self._staged.discard()
             return
         whole = error is None and not self._interrupted
         try:
             self._finish(whole=whole)
+        except (SinkError, OSError):
+            self._salvage()
+            if error is None:
+                raise
+            return
+        try:
             if whole:
                 self._staged.commit()
             else:
                 self.partial = self._staged.keep_partial()
-        except (SinkError, OSError):
-            self._staged.discard()
+        except SinkError:
             if error is None:
                 raise
+
+    def _salvage(self) -> None:
+        """The end could not be written: keep what plays without one."""
+        assert self._staged is not None
+        if self.container in PLAYABLE_WITHOUT_END and self._staged.temporary.exists():
+            self.last_seconds = None
+            self.partial = self._staged.keep_partial()
+        else:
+            self._staged.discard()
 
     def attach(self, tracks: Tracks | None, *, shift: Fraction = Fraction(0)) -> None:
         """Before the first frame: ``tracks`` (entered) brings sound, subtitles, chapters and tags; ``shift`` seconds are
@@ -104,8 +132,13 @@ class VideoSink:
             self.last_seconds = frame.pts_seconds
             if self._copier is not None:
                 self._copier.copy(frame.pts_seconds)
-        except FFmpegError as error:
+        except (FFmpegError, OSError) as error:
             raise SinkError(f"cannot write {self.path}: {error.strerror or error}") from error
+        assert self._file is not None
+        if self._file.full:
+            raise SinkError(f"the disk is full: {self.path} could not be finished")
+        inside = min(MOST_INSIDE_BYTES, ENCODER_FRAMES * self._file.bytes // self.frames)
+        self._file.reserve(END_BYTES + self.frames * INDEX_BYTES + inside)
 
     def _begin(self, frame: Frame) -> FilmEncoder:
         """The first frame tells the size; the pictures may be wider than the source's."""
@@ -117,7 +150,9 @@ class VideoSink:
             kept = f"written as {self._plan.pixel_format}, which keeps the size (--size changes it)"
             self.notices.append(f"{width}x{height} has an odd side: {kept}")
         self._staged = StagedFile(self.path)
-        self._output = av.open(str(self._staged.temporary), "w", container_options=self._container_options(frame.time_base))
+        self._file = RoomyFile(self._staged.temporary)
+        self._file.reserve(END_BYTES)
+        self._output = av.open(self._file, "w", container_options=self._container_options(frame.time_base))
         encoder = FilmEncoder(self._output, self._plan, self._info, frame, shift=self._shift)
         if self._tracks is not None:
             self._copier = TrackCopier(self._output, self._tracks, container=self.container, shift=self._shift)
@@ -136,21 +171,28 @@ class VideoSink:
         self.frames += frames
 
     def _container_options(self, time_base: Fraction) -> dict[str, str]:
+        # What waits in memory is lost, or does not fit, when the disk is full: a track that ended early is not waited for.
+        options = {"max_interleave_delta": str(INTERLEAVE_MICROSECONDS)}
+        if self.container in ("mkv", "webm"):
+            options["cluster_size_limit"] = str(CLUSTER_BYTES)
         if self.container not in EDIT_LISTS:
-            return {}
+            return options
         # Edit lists carry the start offset in units of the movie's timescale: its default, 1/1000 s, would round it.
-        return {"movflags": "+faststart", "movie_timescale": str(_timescale(time_base))}
+        return options | {"movflags": "+faststart", "movie_timescale": str(_timescale(time_base))}
 
     def _finish(self, *, whole: bool) -> None:
         assert self._output is not None
         assert self._encoder is not None
+        assert self._file is not None
         try:
             self._encoder.finish()
             if self._copier is not None and whole:
                 self._copier.copy(None)
             self._output.close()
-        except FFmpegError as error:
+        except (FFmpegError, OSError) as error:
             raise SinkError(f"cannot finish {self.path}: {error.strerror or error}") from error
+        finally:
+            self._file.close()
 
 
 def _timescale(time_base: Fraction) -> int:

@@ -154,7 +154,8 @@ class _Film:
             except RTStyleError as error:
                 if isinstance(sink, VideoSink) and sink.partial is not None:
                     self._leave_ticket(sink)
-                    raise type(error)(f"{error}; {sink.frames} frames are kept in {sink.partial}") from error
+                    kept = f"{sink.frames} frames are" if sink.last_seconds is not None else "what was written is"
+                    raise type(error)(f"{error}; {kept} kept in {sink.partial}") from error
                 raise
         if isinstance(sink, VideoSink):
             self._leave_ticket(sink)
