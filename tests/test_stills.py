@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -128,6 +129,14 @@ def test_mistakes_get_one_line_and_leave_nothing(tmp_path: Path, picture: Path, 
     assert len(done.stderr.strip().splitlines()) == 1
     assert sorted(p.name for p in tmp_path.iterdir()) == before
     assert (tmp_path / "exists.png").read_bytes() == b"mine"
+
+
+def test_a_large_picture_is_read_without_a_warning(tmp_path: Path) -> None:
+    Image.new("1", (12_000, 8000)).save(tmp_path / "large.png")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        pixels, _ = read_still(tmp_path / "large.png")
+    assert pixels.shape == (8000, 12_000, 3)
 
 
 def test_other_files_and_bombs_are_refused(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -16,8 +17,11 @@ from rtstyle.errors import SourceError, UsageError
 from rtstyle.frame import Frame, StreamInfo
 from rtstyle.pixels import Pixels
 
-# Pillow warns at 90 megapixels and stops at twice that; a picture of 12,000 x 8,000 is legal here, a bomb is not.
 LARGEST_PIXELS = 300_000_000
+# Pillow warns at 90 megapixels and stops at twice that; a picture of 12,000 x 8,000 is legal here, a bomb is not.
+if Image.MAX_IMAGE_PIXELS is not None:
+    Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, LARGEST_PIXELS)
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # what is larger is refused below
 
 
 def read_still(path: Path) -> tuple[Pixels, Pixels | None]:
