@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from rtstyle.video.film import FilmOptions
 
 
-
 def video(
     paths: Annotated[list[str], typer.Argument(metavar="IN... OUT", help="Films (files, folders, addresses), then the output.")],
     style: StyleOption = "wave",
