@@ -105,6 +105,22 @@ def test_impossible_choices_name_the_possible_ones(container: str, options: Vide
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize("hwaccel", ["nvenc", "qsv", "videotoolbox"])
+def test_hardware_is_used_or_refused_before_any_work(tmp_path: Path, untouched: Stylizer, hwaccel: str) -> None:
+    source = write_clip(tmp_path / "in.mp4", [numbered(i, (256, 256)) for i in range(3)])
+    refusal = ""
+    try:
+        paint_film(str(source), tmp_path / "out.mp4", untouched, FilmOptions(write=VideoOptions(hwaccel=hwaccel)))
+    except UsageError as refused:
+        refusal = str(refused)
+    if refusal:
+        assert "leave out --hwaccel" in refusal
+        assert "\n" not in refusal
+        assert [it.name for it in tmp_path.iterdir()] == ["in.mp4"]
+    else:
+        assert len(read_film(tmp_path / "out.mp4").times) == 3
+
+
 def test_every_codec_goes_into_each_of_its_containers() -> None:
     for name, codec in CODECS.items():
         for container in codec.containers:

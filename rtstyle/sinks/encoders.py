@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
 import av
 from av.codec.codec import UnknownCodecError
+from av.error import FFmpegError
+from av.video.codeccontext import VideoCodecContext
 
 from rtstyle.errors import UsageError
 from rtstyle.pixels import Size
@@ -192,7 +195,24 @@ def _encoder(name: str, codec: Codec, hwaccel: str | None) -> str:
         av.Codec(encoder, "w")
     except UnknownCodecError:
         raise UsageError(f"this build of PyAV has no {encoder} encoder; leave out --hwaccel or choose another codec") from None
+    if hwaccel is not None and (why := _why_not(encoder)):
+        raise UsageError(f"{encoder} does not start on this machine ({why}); leave out --hwaccel or choose another codec")
     return encoder
+
+
+@cache
+def _why_not(encoder: str) -> str:
+    """What keeps a hardware encoder from starting: a missing device or driver; empty where it starts."""
+    trial = av.CodecContext.create(encoder, "w")
+    assert isinstance(trial, VideoCodecContext)
+    trial.width, trial.height, trial.pix_fmt, trial.time_base = 256, 256, "yuv420p", Fraction(1, 25)
+    if (formats := av.Codec(encoder, "w").video_formats) and "yuv420p" not in {it.name for it in formats}:
+        trial.pix_fmt = formats[0].name
+    try:
+        trial.open()
+    except (FFmpegError, ValueError) as error:
+        return getattr(error, "strerror", None) or str(error)
+    return ""
 
 
 def _choices(names: dict[str, str]) -> str:
