@@ -61,9 +61,9 @@ class Stabilizer:
         """
         factor = max(1, round(picture.shape[0] / FLOW_HEIGHT))
         small = shrink(picture, factor)
-        grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+        grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
         before, before_grey, old = self._picture, self._grey, self._steady
-        self._picture, self._grey = small, np.asarray(grey)
+        self._picture, self._grey = small, grey
         if old is not None and before is not None and before.shape == small.shape and old.shape == painted.shape and not cut:
             flow = self._motion(before_grey, grey)
             trust = explained(before, small, flow)
@@ -90,14 +90,18 @@ def explained(before: Pixels, now: Pixels, flow: FloatArray) -> FloatArray:
 def _blend(painted: Pixels, old: FloatArray, flow: FloatArray, trust: FloatArray, factor: int) -> FloatArray:
     """``painted`` with some of ``old``, both (H, W, 3) in levels; ``flow`` and ``trust`` at the size of the small picture."""
     height, width = painted.shape[:2]
-    right, down, trust = (
-        cv2.resize(field, None, fx=factor, fy=factor, interpolation=cv2.INTER_LINEAR)[:height, :width]
-        for field in (flow[..., 0] * factor, flow[..., 1] * factor, trust)
+    right, down, sure = (
+        _enlarged(field, factor)[:height, :width] for field in (flow[..., 0] * factor, flow[..., 1] * factor, trust)
     )
     old = _moved(old, right, down)
     apart = _largest(cv2.absdiff(cv2.convertScaleAbs(old), painted))
-    keep = np.asarray(cv2.LUT(apart, _KEEP_BY_DISTANCE)) * trust
+    keep = np.asarray(cv2.LUT(apart, _KEEP_BY_DISTANCE)) * sure
     return np.asarray(cv2.blendLinear(old, painted.astype(np.float32), keep, 1.0 - keep), dtype=np.float32)
+
+
+def _enlarged(field: FloatArray, factor: int) -> Any:
+    """A smooth field (h, w), ``factor`` times as large."""
+    return cv2.resize(field, None, fx=factor, fy=factor, interpolation=cv2.INTER_LINEAR)
 
 
 def _moved(x: Any, right: FloatArray, down: FloatArray) -> Any:
