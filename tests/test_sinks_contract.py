@@ -213,8 +213,9 @@ def test_a_stream_that_nobody_takes_is_one_line() -> None:
         BroadcastSink("tcp://127.0.0.1:9") as sink,
     ):
         send(sink, 5)
-    with pytest.raises(UsageError, match="rtmp://"):
-        BroadcastSink("ftp://example.com/x")
+    for address in ("ftp://example.com/x", "film.mp4"):
+        with pytest.raises(UsageError, match="rtmp://"):
+            BroadcastSink(address)
 
 
 class StandIn:

@@ -161,7 +161,7 @@ def test_ctrl_c_closes_every_file(clip: Path, tmp_path: Path) -> None:
         (["--source", "CLIP", "--cycle", "soon"], "is not a time"),
         (["--source", "CLIP", "--rate", "0"], "frames per second"),
         (["--source", "CLIP", "--folder", "/no/such/folder"], "does not exist"),
-        (["--source", "CLIP", "--no-window", "--stream", "ftp://x"], "cannot stream"),
+        (["--source", "CLIP", "--no-window", "--stream", "ftp://x"], "cannot send"),
         (["--camera", "no such camera"], "no camera"),
     ],
 )

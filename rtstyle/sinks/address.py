@@ -41,15 +41,17 @@ def is_broadcast(output: str) -> bool:
 def formats_of(output: str) -> tuple[str, str]:
     """Libav's format and our container for an address or a playlist.
 
-    Raises :class:`UsageError` for a protocol that cannot be sent to and for a playlist in a folder that is not there.
+    Raises :class:`UsageError` for a name or a protocol that cannot be sent to, and for a playlist in a folder that is not there.
     """
+    legal = f"legal: {', '.join(f'{protocol}://' for protocol in FORMATS)}, or a file NAME.m3u8"
+    if not is_broadcast(output):
+        raise UsageError(f"cannot send to '{output}'; {legal}")
     if not is_url(output):
         if not Path(output).parent.is_dir():
             raise UsageError(f"the folder {Path(output).parent} of the playlist does not exist; make it first")
         return "hls", "m3u8"
     if scheme(output) not in FORMATS:
-        legal = ", ".join(f"{protocol}://" for protocol in FORMATS)
-        raise UsageError(f"cannot send to {scheme(output)}://; legal: {legal}, or a file NAME.m3u8")
+        raise UsageError(f"cannot send to {scheme(output)}://; {legal}")
     check_protocol(scheme(output))
     return FORMATS[scheme(output)]
 
