@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rtstyle.engines.base import Engine
+from rtstyle.engines.base import Engine, batch_for
 from rtstyle.errors import UsageError
 from rtstyle.nets.transformer import NetConfig, TransformerNet
 from rtstyle.stats import percentile
@@ -85,7 +85,7 @@ def bench_network(
     reference: Callable[[Tensor], object] | None = None,
     turns: int = TURNS,
 ) -> list[Timing]:
-    """Time engines, each with one frame and with its preferred batch, at every size."""
+    """Time engines, each with one frame and with the batch it takes for films of that size, at every size."""
     timings: list[Timing] = []
     for name, (height, width) in sizes.items():
         cases: list[Case] = []
@@ -93,7 +93,7 @@ def bench_network(
             picture = random_frames(1, height, width)
             cases.append(Case("reference", 1, lambda picture=picture: reference(picture)))
         for engine in engines:
-            for batch in sorted({1, engine.preferred_batch}):
+            for batch in sorted({1, batch_for(engine, height, width)}):
                 frames = random_frames(batch, height, width)
                 cases.append(Case(engine.name, batch, lambda engine=engine, frames=frames: engine(frames, style)))
         timings += take_turns(name, cases, turns)

@@ -22,7 +22,7 @@ from rtstyle.errors import RTStyleError
 from rtstyle.pixels import Pixels
 from rtstyle.sources.device import DeviceSource, screen
 
-PATIENCE = 45.0
+PATIENCE = 90.0
 COMMAND = [sys.executable, "-c", "from rtstyle.cli.main import main; main()", "webcam", "--engine", "eager", "--height", "96"]
 
 
@@ -75,19 +75,39 @@ def until(found: Callable[[], bool], process: subprocess.Popen[str], what: str) 
         time.sleep(0.1)
 
 
-def test_a_window_obeys_its_keys(display: str, clip: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def xdo(display: str) -> Callable[..., None]:
+    """Does what a person does at the display."""
     if shutil.which("xdotool") is None:
         pytest.skip("xdotool is not installed")
 
+    def act(*words: str) -> None:
+        subprocess.run(["xdotool", *words], env={**os.environ, "DISPLAY": display}, check=True, timeout=20)
+
+    return act
+
+
+def shot(display: str) -> Pixels:
+    """The whole screen, 1280x800."""
+    with DeviceSource(screen(display=display, platform="linux")) as source:
+        return next(iter(source)).data.copy()
+
+
+def difference(before: Pixels, after: Pixels) -> float:
+    """The share of pixels that look different."""
+    return float((np.abs(after.astype(int) - before).max(axis=2) > 24).mean())
+
+
+@pytest.mark.timeout(300)
+def test_a_window_obeys_its_keys(display: str, xdo: Callable[..., None], clip: Path, tmp_path: Path) -> None:
     def press(key: str) -> None:
-        subprocess.run(["xdotool", "key", key], env={**os.environ, "DISPLAY": display}, check=True, timeout=20)
+        xdo("key", key)
 
     def seen() -> Pixels:
-        with DeviceSource(screen(display=display, platform="linux")) as source:
-            return next(iter(source)).data[:480, :854].copy()
+        return shot(display)[:480, :854]
 
     def differs(before: Pixels, share: float) -> bool:
-        return bool((np.abs(seen().astype(int) - before).max(axis=2) > 24).mean() > share)
+        return difference(before, seen()) > share
 
     with running("--source", str(clip), "--style", "wave,scream", "--folder", str(tmp_path), display=display) as process:
         until(lambda: np.unique(seen()[60:420].reshape(-1, 3), axis=0).shape[0] > 500, process, "a picture")
@@ -113,6 +133,25 @@ def test_a_window_obeys_its_keys(display: str, clip: Path, tmp_path: Path) -> No
     assert "frames in" in out
     assert "latency p50" in out
     assert "Traceback" not in err
+
+
+@pytest.mark.timeout(300)
+def test_the_divider_follows_the_mouse(display: str, xdo: Callable[..., None], clip: Path) -> None:
+    def window(before: Pixels) -> float:
+        return difference(before[:480, :854], shot(display)[:480, :854])
+
+    with running("--source", str(clip), "--style", "wave,scream", display=display) as process:
+        until(lambda: np.unique(shot(display)[60:420, :854].reshape(-1, 3), axis=0).shape[0] > 500, process, "a picture")
+        xdo("key", "space")
+        time.sleep(1.0)
+        frozen = shot(display)
+        xdo("mousemove", "840", "240", "key", "x")
+        until(lambda: window(frozen) > 0.3, process, "the divider at the right")
+        xdo("mousemove", "20", "240")
+        until(lambda: window(frozen) < 0.1, process, "the divider following to the left")
+        xdo("key", "q")
+        _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, err
 
 
 def test_without_a_display_the_other_outputs_work(clip: Path, tmp_path: Path) -> None:

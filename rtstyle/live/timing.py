@@ -10,6 +10,7 @@ import cv2
 
 from rtstyle.config import RunConfig
 from rtstyle.engines import Engine
+from rtstyle.engines.warming import WarmingEngine
 from rtstyle.frame import Frame, StreamInfo
 from rtstyle.live.adaptive import AdaptiveHeight
 from rtstyle.live.controls import Controls
@@ -25,7 +26,9 @@ from rtstyle.stylizer import Stylizer
 FPS = 30
 SOURCE = f"lavfi:testsrc2=size=640x360:rate={FPS}"
 WARM_UP_FRAMES = FPS
-"""Frames before the figures begin: the engine gets warm, the window would open."""
+"""Frames before the figures begin."""
+WARM_UP_SECONDS = 60.0
+"""What a faster engine may take to get ready beforehand."""
 
 
 class _Screen:
@@ -66,6 +69,8 @@ def time_live(seconds: float, bank: StyleBank, engine: Engine) -> dict[str, Any]
     with open_input(SOURCE) as source:
         painter = LivePainter(stylizer, controls, AdaptiveHeight(FPS))
         stylizer.paint(next(iter(source)).data[None])
+        if isinstance(engine, WarmingEngine):
+            engine.wait(WARM_UP_SECONDS)
         frames = round(seconds * FPS) + WARM_UP_FRAMES
         stats = run(source, stylizer, [screen], RunConfig(limit=frames), recorder=recorder, painter=painter)
     shown = [(index, age) for index, age in screen.shown if index >= WARM_UP_FRAMES] or screen.shown

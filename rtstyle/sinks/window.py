@@ -191,7 +191,8 @@ class WindowSink:
             self.viewer.on_pointer("move", share)
         elif event == cv2.EVENT_LBUTTONDBLCLK:
             self.viewer.on_pointer("double", share)
-        elif event == cv2.EVENT_MOUSEWHEEL:
+        elif event == cv2.EVENT_MOUSEWHEEL and not cv2.currentUIFramework().startswith("QT"):
+            # In a window of Qt the wheel zooms into the picture already, which nothing can turn off.
             self.viewer.on_pointer("wheel up" if flags > 0 else "wheel down", share)
 
 
