@@ -3,6 +3,10 @@
 The graph takes and gives bytes, so both pixel crossings are fused into it; for the ``live`` network they come as cells of
 2x2 pixels. It is compiled once for every picture size; reshaping a compiled one costs the plug-in its static memory plan
 and a good part of its speed.
+
+Eight-bit integers were tried and left out: NNCF's post-training quantization of the convolutions alone, calibrated on 30
+photos, takes 7.5 core-milliseconds where bf16 takes 10.0 and stays above 41 dB for the 14 bundled styles, but falls to 25
+dB at strength 1.5: its ranges hold for what they were measured on only. With the norms quantized too it is 26 to 35 dB.
 """
 
 from __future__ import annotations
