@@ -6,7 +6,8 @@
                                                                     (the calling thread for windows)
 
 Files block: every frame is painted, N at a time, and order is kept. The first error of any stage aborts every channel,
-all threads are joined, and the error is raised to the caller.
+all threads are joined, and the error is raised to the caller. The network gets a thread a core and
+codecs choose for themselves: x264's core time was measured to be the same with one, two or its own number of threads.
 
 Live sources drop: a Channel of length 1 holds the newest frame, batches are of 1, and no output makes another wait:
 each has a channel of its own that loses its oldest frame rather than hold the painter up. A window shows nothing that
