@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from stream_parts import Sender, free_port
 from rtstyle.errors import MissingDependencyError, SinkError, SourceError
 from rtstyle.sources import srt
 from rtstyle.sources.reading import ReadOptions
+from rtstyle.sources.relay import RelaySource
 from rtstyle.sources.video import VideoSource
 from rtstyle.video.film import FilmOptions, paint_film
 
@@ -89,6 +91,18 @@ def test_nobody_there_is_one_clear_line_and_no_process(tmp_path: Path) -> None:
     with pytest.raises(SinkError, match=r"cannot send to srt://.*nobody answers"):
         paint_film(str(source), f"srt://127.0.0.1:{port}?connect_timeout=1000", small_stylizer())
     assert time.monotonic() - begun < 40
+    assert not carriers(port)
+
+
+@needs_srt
+def test_a_stop_while_nobody_calls_ends_at_once() -> None:
+    port = free_port()
+    stop = threading.Event()
+    threading.Timer(2, stop.set).start()
+    begun = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        RelaySource(f"srt://127.0.0.1:{port}?mode=listener", ReadOptions(timeout=40), stop=stop).__enter__()
+    assert time.monotonic() - begun < 30
     assert not carriers(port)
 
 

@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 PATIENCE = 30.0
 """Seconds of tries until a lost stream counts as over."""
 RETRY_SECONDS = 1.0
+STOP_SECONDS = 0.2
 WAITING_PACKETS = 2000
 """Packets of sound that may wait for their pictures; older ones are lost when pictures stay away."""
 
@@ -67,8 +68,8 @@ class TappedTracks:
 class RelaySource:
     """Yields the frames of a live address, times continuous over interruptions; ``tracks`` is its sound.
 
-    Raises :class:`SourceError` on entry where it cannot be opened; a stream that is lost for longer than ``patience``
-    seconds ends, with ``damage`` saying so.
+    Raises :class:`SourceError` on entry where it cannot be opened, ``KeyboardInterrupt`` where ``stop`` came first. A stream
+    that is lost for longer than ``patience`` seconds ends, with ``damage`` saying so.
     """
 
     def __init__(
@@ -108,7 +109,12 @@ class RelaySource:
         return [*self._source.notices, *lost]
 
     def __enter__(self) -> Self:
-        self._source = self._connect()
+        try:
+            self._source = self._connect()
+        except SourceError:
+            if self._stop.is_set():
+                raise KeyboardInterrupt from None
+            raise
         self._info = self._source.info
         self.tracks.streams, self.tracks.tags = self._source.side_streams, dict(self._info.tags)
         return self
@@ -133,7 +139,18 @@ class RelaySource:
 
     def _connect(self) -> VideoSource:
         source = VideoSource(self.name, self._options, tap=self._tap if self._audio else None)
-        return source.__enter__()
+        connected = threading.Event()
+
+        def give_up_when_stopped() -> None:
+            while not connected.wait(STOP_SECONDS):
+                if self._stop.is_set():
+                    source.cancel()
+
+        threading.Thread(target=give_up_when_stopped, name="give up", daemon=True).start()
+        try:
+            return source.__enter__()
+        finally:
+            connected.set()
 
     def _tap(self, packet: Packet[Any]) -> None:
         if self._offset is None:

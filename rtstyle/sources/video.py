@@ -108,6 +108,11 @@ class VideoSource:
         self._container.close()
         self._container = None
 
+    def cancel(self) -> None:
+        """Let an opening that waits for the other side fail at once, where a process of ours waits (``srt://``)."""
+        if self._carrier is not None:
+            self._carrier.close()
+
     def __iter__(self) -> Iterator[Frame]:
         frame: Frame | None = self._first
         while frame is not None:
