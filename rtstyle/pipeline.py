@@ -10,9 +10,8 @@ all threads are joined, and the error is raised to the caller. The network gets 
 codecs choose for themselves: x264's core time was measured to be the same with one, two or its own number of threads.
 
 Live sources drop: a Channel of length 1 holds the newest frame, batches are of 1, and no output makes another wait:
-each has a channel of its own that loses its oldest frame rather than hold the painter up. A window shows nothing that
-is older than two frame intervals (see :mod:`rtstyle.freshness`). An output that fails, or cannot be opened, is reported
-and dropped while others are left.
+each has a channel of its own that loses its oldest frame. A window shows nothing older than two frame intervals (see
+:mod:`rtstyle.freshness`). An output that fails, or cannot be opened, is reported and dropped while others are left.
 """
 
 from __future__ import annotations
