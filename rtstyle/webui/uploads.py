@@ -10,7 +10,8 @@ from rtstyle.errors import RTStyleError
 from rtstyle.frame import Frame
 from rtstyle.pixels import Size
 from rtstyle.sources.opening import open_container, video_stream
-from rtstyle.sources.video import ReadOptions, VideoSource
+from rtstyle.sources.reading import ReadOptions
+from rtstyle.sources.video import VideoSource
 from rtstyle.webui.limits import check_bytes
 from rtstyle.webui.messages import VisitorError
 from rtstyle.webui.settings import Limits
