@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 
 import av
+from av.error import FFmpegError
 
 CHUNK = 32768
 
@@ -23,7 +24,7 @@ def main(address: str) -> int:
                     packet = av.Packet(data)
                     packet.stream = stream
                     output.mux_one(packet)
-        except (av.FFmpegError, ValueError) as error:
+        except (FFmpegError, ValueError) as error:
             sys.stderr.write(f"{getattr(error, 'strerror', None) or error}\n")
             return 1
     return 0

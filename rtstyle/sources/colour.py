@@ -54,7 +54,8 @@ class Converter:
             return self._convert(frame, "rgb24")
         # Same values, a third of the time: the scaler's fast loops write planes only, and interleaving those is cheap.
         planes = self._reformatted(frame, "gbrp")
-        return np.ascontiguousarray(self._interleaver.reformat(planes, format="rgb24", threads=1).to_ndarray())
+        rgb: NDArray[Any] = self._interleaver.reformat(planes, format="rgb24", threads=1).to_ndarray()
+        return np.ascontiguousarray(rgb)
 
     def _convert(self, frame: VideoFrame, target: str) -> NDArray[Any]:
         """(H, W, C) in the depth of ``target``."""

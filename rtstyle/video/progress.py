@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from types import TracebackType
 from typing import Self
@@ -9,6 +10,24 @@ from typing import Self
 from tqdm import tqdm
 
 from rtstyle.frame import StreamInfo
+
+
+class _Unfailing:
+    """Standard error whose reader may have gone: tqdm keeps its lock when a write fails, and the run would never end."""
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.flush()
+
+    def isatty(self) -> bool:
+        return sys.stderr.isatty()
+
+    def fileno(self) -> int:
+        return sys.stderr.fileno()
 
 
 class Bar:
@@ -19,6 +38,7 @@ class Bar:
         pause = 0.2 if sys.stderr.isatty() else 10.0
         self._bar = tqdm(
             total=0,
+            file=_Unfailing(),
             unit="frame",
             disable=hidden,
             dynamic_ncols=True,
