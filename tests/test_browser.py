@@ -43,6 +43,10 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         yield browser
 
 
+GIVEN_UP = ("AbortError", "Connection errored out")
+"""Words of Gradio's own client where a slow machine makes it give a request up; its result is what the tests look at."""
+
+
 class Visit:
     """A page in a tab of its own, and what its console complained of."""
 
@@ -119,7 +123,8 @@ def visit(chromium: Any, page: PageServer) -> Iterator[Any]:
     yield open_page
     for one in opened:
         one.context.close()
-    assert [complaint for one in opened for complaint in one.complaints] == []
+    complaints = [complaint for one in opened for complaint in one.complaints]
+    assert [complaint for complaint in complaints if not any(words in complaint for words in GIVEN_UP)] == []
     assert [asked for one in opened for asked in one.foreign] == []
 
 

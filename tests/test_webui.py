@@ -109,7 +109,7 @@ def test_all_styles_come_at_once(client: Client, page: PageServer, tmp_path: Pat
     grid = client.predict(photo=handle_file(path), strength=1.0, keep_colors=False, api_name="/paint_all")
     pictures = grid["value"] if isinstance(grid, dict) else grid
     assert len(pictures) == len(page.studio.cards)  # the page may have learned others, for other visitors
-    assert [item["caption"] for item in pictures] == [page.studio.title(name) for name in page.studio.bank.names]
+    assert [item["caption"] for item in pictures] == [page.studio.title(name) for name in page.studio.cards]
 
 
 def test_twenty_visitors_at_once_each_get_their_own_painting_a_few_at_a_time(
