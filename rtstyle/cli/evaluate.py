@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Measure how well the styles paint, and how steadily.")
 
+PhotosArgument = Annotated[
+    Path, typer.Argument(metavar="PHOTOS", help="The folder the styles were trained on; every tenth photo was held out.")
+]
+PaintingsOption = Annotated[Path, typer.Option(help="Folder with the paintings, named like the styles.")]
+LimitOption = Annotated[int, typer.Option("--photos", min=1, max=30, help="Use only the first of the 30 photos.")]
 StylesOption = Annotated[str | None, typer.Option("--style", "-s", help="Styles, as in wave,scream; by default all of the tier.")]
 LossWeightsOption = Annotated[Path | None, typer.Option(help="VGG-19 weights for the losses; downloaded by default.")]
 JsonOption = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the figures here as well.")]
@@ -23,12 +28,10 @@ JsonOption = Annotated[Path | None, typer.Option("--json", metavar="FILE", help=
 
 @app.command()
 def quality(
-    photos: Annotated[
-        Path, typer.Argument(metavar="PHOTOS", help="The folder the styles were trained on; every tenth photo was held out.")
-    ],
-    paintings: Annotated[Path, typer.Option(help="Folder with the paintings, named like the styles.")],
+    photos: PhotosArgument,
+    paintings: PaintingsOption,
     style: StylesOption = None,
-    limit: Annotated[int, typer.Option("--photos", min=1, max=30, help="Use only the first of the 30 photos.")] = 30,
+    limit: LimitOption = 30,
     strength: StrengthOption = 1.0,
     tier: TierOption = Tier.auto,
     device: DeviceOption = "auto",
@@ -58,12 +61,10 @@ def quality(
 
 @app.command()
 def strength(
-    photos: Annotated[
-        Path, typer.Argument(metavar="PHOTOS", help="The folder the styles were trained on; every tenth photo was held out.")
-    ],
-    paintings: Annotated[Path, typer.Option(help="Folder with the paintings, named like the styles.")],
+    photos: PhotosArgument,
+    paintings: PaintingsOption,
     style: StylesOption = None,
-    limit: Annotated[int, typer.Option("--photos", min=1, max=30, help="Use only the first of the 30 photos.")] = 8,
+    limit: LimitOption = 8,
     tier: TierOption = Tier.auto,
     device: DeviceOption = "auto",
     weights: WeightsOption = None,

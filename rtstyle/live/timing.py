@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import time
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import cv2
 
 from rtstyle.config import RunConfig
 from rtstyle.engines import Engine
 from rtstyle.engines.warming import WarmingEngine
-from rtstyle.frame import Frame, StreamInfo
+from rtstyle.frame import Frame
 from rtstyle.live.adaptive import AdaptiveHeight
 from rtstyle.live.controls import Controls
 from rtstyle.live.inputs import open_input
@@ -19,6 +18,7 @@ from rtstyle.live.painter import LivePainter
 from rtstyle.live.playlist import Playlist
 from rtstyle.live.viewer import WindowViewer
 from rtstyle.pipeline import run
+from rtstyle.sinks.null import NullSink
 from rtstyle.stats import StatsRecorder, percentile
 from rtstyle.styles import StyleBank
 from rtstyle.stylizer import Stylizer
@@ -31,25 +31,17 @@ WARM_UP_SECONDS = 60.0
 """What a faster engine may take to get ready beforehand."""
 
 
-class _Screen:
+class _Screen(NullSink):
     """Does what the window does but for the display: draws the overlay and turns the picture over to BGR."""
 
     name = "screen"
     main_thread = True
 
     def __init__(self, viewer: WindowViewer) -> None:
+        super().__init__()
         self.viewer = viewer
         self.shown: list[tuple[int, float]] = []
         """Index and age in seconds of every frame, when it was there to be seen."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        return None
-
-    def open(self, info: StreamInfo) -> None:
-        return None
 
     def write(self, frame: Frame) -> None:
         cv2.cvtColor(self.viewer.compose(frame), cv2.COLOR_RGB2BGR)

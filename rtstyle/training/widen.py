@@ -6,6 +6,7 @@ paints exactly as the narrow one, and its training takes the copies apart from t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TypeVar
 
@@ -31,17 +32,17 @@ def widen(network: TransformerNet, vectors: Tensor, config: NetConfig) -> tuple[
     if asdict(config) != {**asdict(old), "width": 2 * old.width}:
         raise UsageError(f"a network {old} can be widened to twice its width, not to {config}")
     wide = TransformerNet(config)
-    ends = (network.head, next(_modules(network, nn.Conv2d)))
+    first, last = next(_modules(network, nn.Conv2d)), network.head  # colours come in and go out: those are not doubled
     with torch.no_grad():
         for narrow, into in zip(_modules(network, nn.Conv2d), _modules(wide, nn.Conv2d), strict=True):
-            _widen_conv(narrow, into, inputs=narrow is not ends[1], outputs=narrow is not ends[0])
+            _widen_conv(narrow, into, inputs=narrow is not first, outputs=narrow is not last)
         for narrow, into in zip(_modules(network, ConditionalInstanceNorm), _modules(wide, ConditionalInstanceNorm), strict=True):
             into.photo_gain.copy_(narrow.photo_gain.repeat(2))
             into.photo_bias.copy_(narrow.photo_bias.repeat(2))
     return wide, _widen_vectors(network, vectors)
 
 
-def _modules(network: nn.Module, kind: type[Module]):
+def _modules(network: nn.Module, kind: type[Module]) -> Iterator[Module]:
     return (module for module in network.modules() if isinstance(module, kind))
 
 
