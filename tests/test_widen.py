@@ -22,10 +22,13 @@ def narrow() -> tuple[TransformerNet, torch.Tensor]:
     return network, vectors
 
 
-@pytest.mark.parametrize("strength", [0.0, 0.5, 1.0])
-def test_the_wide_network_paints_as_the_narrow_one(narrow: tuple[TransformerNet, torch.Tensor], strength: float) -> None:
+@pytest.mark.parametrize(("strength", "width"), [(0.0, 8), (0.5, 8), (1.0, 8), (0.7, 16)])
+def test_the_wide_network_paints_as_the_narrow_one(
+    narrow: tuple[TransformerNet, torch.Tensor], strength: float, width: int
+) -> None:
     network, vectors = narrow
-    wide, wide_vectors = widen(network, vectors, NetConfig(width=8, blocks=1, deep_blocks=1))
+    wide, wide_vectors = widen(network, vectors, NetConfig(width=width, blocks=1, deep_blocks=1))
+    assert wide.config.width == width
     photos = torch.rand(2, 3, 48, 64)
     with torch.inference_mode():
         torch.testing.assert_close(wide(photos, strength * wide_vectors), network(photos, strength * vectors), rtol=0, atol=2e-5)
@@ -43,5 +46,5 @@ def test_training_takes_the_copies_apart(narrow: tuple[TransformerNet, torch.Ten
 
 @pytest.mark.parametrize("config", [NetConfig(width=12, blocks=1, deep_blocks=1), NetConfig(width=8, blocks=2, deep_blocks=1)])
 def test_another_shape_is_refused(narrow: tuple[TransformerNet, torch.Tensor], config: NetConfig) -> None:
-    with pytest.raises(UsageError, match="twice its width"):
+    with pytest.raises(UsageError, match="times its width"):
         widen(*narrow, config)

@@ -23,6 +23,7 @@ from rtstyle.training.loop import Trainer
 from rtstyle.training.recipe import Recipe
 from rtstyle.training.record import LOG
 from rtstyle.training.widen import widen
+from rtstyle.weightfiles import read_manifest
 
 
 def train_collection(
@@ -44,7 +45,7 @@ def train_collection(
     """Train all styles of a recipe and export them to the weights folder ``out``; returns whether the run finished.
 
     ``start`` is a checkpoint, or a folder of weights, to take network and vectors from (a further stage of training, with a
-    schedule of its own), or to widen where the recipe's network is twice as wide; ``only``, ``motion``, ``steps`` and
+    schedule of its own), or to widen where the recipe's network is 2, 4, 8... times as wide; ``only``, ``motion``, ``steps`` and
     ``learning_rate`` are for comparisons, see :func:`varied`;
     ``resume`` goes on with the run's own checkpoint. Under ``torchrun`` training is data-parallel (gloo on CPUs, nccl on
     GPUs) and the batch size counts per process. Raises :class:`UsageError` for paintings or photos that are missing.
@@ -104,9 +105,10 @@ def varied(
 
 
 def _start_from(start: Path, recipe: Recipe) -> tuple[StyleNetwork, Tensor]:
-    """Network and vectors of a checkpoint, or of the recipe's tier in a folder of weights, for the recipe's styles."""
+    """Network and vectors of a checkpoint, or of a folder of weights (the recipe's tier, else ``live``), for its styles."""
     if start.is_dir():
-        bank = StyleBank.load(tier=recipe.tier, folder=start)
+        tiers = read_manifest(start)["tiers"]
+        bank = StyleBank.load(tier=recipe.tier if recipe.tier in tiers else "live", folder=start)
         network, known = bank.network, bank.vectors
     else:
         state = load_checkpoint(start)

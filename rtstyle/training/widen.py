@@ -1,13 +1,13 @@
 """Begin a wide network where a trained narrow one ends: Net2WiderNet (Chen et al. 2016, arXiv 1511.05641, section 2.3).
 
-Every channel is doubled. The two copies share the weights that lead on from them in random parts, so that the wide network
-paints exactly as the narrow one, and its training takes the copies apart from the first step.
+Every channel is doubled, as often as it takes. The two copies share the weights that lead on from them in random parts, so that
+the wide network paints exactly as the narrow one, and its training takes the copies apart from the first step.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import replace
 from typing import TypeVar
 
 import torch
@@ -24,14 +24,22 @@ LEAST_SHARE = 0.2
 
 
 def widen(network: TransformerNet, vectors: Tensor, config: NetConfig) -> tuple[TransformerNet, Tensor]:
-    """A network of shape ``config``, twice as wide as ``network``, and the style vectors (S, D) for it, (S, 2 * D - 1).
+    """A network of shape ``config``, 2, 4, 8... times as wide as ``network``, and the style vectors (S, D) for it.
 
-    Draws from torch's global generator. Raises :class:`UsageError` where ``config`` is not ``network``'s at twice the width.
+    Draws from torch's global generator. Raises :class:`UsageError` where ``config`` is not ``network``'s at such a width.
     """
     old = network.config
-    if asdict(config) != {**asdict(old), "width": 2 * old.width}:
-        raise UsageError(f"a network {old} can be widened to twice its width, not to {config}")
-    wide = TransformerNet(config)
+    times, rest = divmod(config.width, old.width)
+    if rest or times < 2 or times & (times - 1) or replace(config, width=old.width) != old:
+        raise UsageError(f"a network {old} can be widened to 2, 4, 8... times its width, not to {config}")
+    while network.config != config:
+        network, vectors = _double(network, vectors)
+    return network, vectors
+
+
+def _double(network: TransformerNet, vectors: Tensor) -> tuple[TransformerNet, Tensor]:
+    """The network at twice its width, and the vectors (S, D) for it, (S, 2 * D - 1)."""
+    wide = TransformerNet(replace(network.config, width=2 * network.config.width))
     first, last = next(_modules(network, nn.Conv2d)), network.head  # colours come in and go out: those are not doubled
     with torch.no_grad():
         for narrow, into in zip(_modules(network, nn.Conv2d), _modules(wide, nn.Conv2d), strict=True):
