@@ -14,6 +14,7 @@ from rtstyle.nets import ARCHITECTURES, StyleNetwork, build_network, network_con
 from rtstyle.perceptual.backbones import build_backbone
 from rtstyle.styles import StyleBank
 from rtstyle.stylizer import Stylizer
+from rtstyle.training.loop import network_groups
 
 SMALL: dict[str, dict[str, Any]] = {
     "transformer": {"width": 4, "blocks": 1, "deep_blocks": 1},
@@ -204,3 +205,16 @@ def test_the_noise_of_a_bank_is_turned_up() -> None:
     assert not np.array_equal(stylizer.paint_one(photo), before)
     bank.set_noise(0.25)
     assert np.array_equal(stylizer.paint_one(photo), before)
+
+
+def test_what_is_borrowed_learns_slowly() -> None:
+    network = small("vgg_decoder")
+    groups = network_groups(network, rate=1e-2)
+    before = {name: p.detach().clone() for name, p in network.named_parameters()}
+    optimizer = torch.optim.Adam(groups)
+    network(torch.rand(1, 3, 32, 48), network.neutral_style()).square().mean().backward()
+    optimizer.step()
+    moved = {name: float((p.detach() - before[name]).abs().max()) for name, p in network.named_parameters()}
+    assert all(moved[name] == 0 for name in moved if name.startswith("frozen"))
+    assert all(0 < moved[name] < 1e-3 for name in moved if name.startswith(("fourth.", "fifth.")))
+    assert all(moved[name] > 1e-3 for name in moved if name.startswith("decoder") and name.endswith("conv.weight"))

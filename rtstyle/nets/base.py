@@ -66,6 +66,10 @@ class StyleNetwork(nn.Module, ABC):
         ``weights`` is the file of the classifier ``loss_network``, and serves where that is the one borrowed from.
         """
 
+    def borrowed(self) -> list[nn.Parameter]:
+        """The parameters that came with :meth:`load_pretrained` and train on, at a rate that does not wash them out."""
+        return []
+
     def with_noise(self, style: Tensor, amount: float) -> Tensor:
         """The style with its noise ``amount`` times as loud; raises :class:`UsageError` where the network has none."""
         raise UsageError(f"the network '{self.arch}' paints without noise; only texture takes it")

@@ -75,6 +75,10 @@ class VGGDecoderNet(StyleNetwork):
             keys = part.state_dict().keys()
             part.load_state_dict({key: value for key, value in loaded.state_dict().items() if key in keys})
 
+    def borrowed(self) -> list[nn.Parameter]:
+        """The encoder's later convolutions."""
+        return [*self.fourth.parameters(), *self.fifth.parameters()]
+
     def features(self, x: Tensor, style: Tensor) -> tuple[Tensor, StyleReader]:
         """At an eighth of the resolution, (N, 512, H / 8, W / 8)."""
         reader = StyleReader(style, x.shape[0])

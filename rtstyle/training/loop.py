@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -32,6 +33,9 @@ from rtstyle.training.teacher import Lesson, Lessons
 
 SHOWN = ("content", "style", "temporal")
 SHEET_PHOTOS = 4
+BORROWED_RATE = 0.03
+"""Share of the learning rate at which a classifier's layers train on. At the full rate Adam takes them, whose weights are small,
+apart within a few steps, and with them what the decoder reads the photo from."""
 PATIENCE = 10
 """Bad steps in a row after which training gives up."""
 
@@ -93,7 +97,7 @@ class Trainer:
             forward = DistributedDataParallel(self.step_module)
         groups = [{"params": list(self.step_module.table.parameters()), "lr": recipe.vector_learning_rate}]
         if not freeze_network:
-            groups.append({"params": list(network.parameters()), "lr": recipe.learning_rate})
+            groups += network_groups(network, recipe.learning_rate)
         self.steps = Steps(recipe, forward, groups, device, precision)
         self.photos = self._photo_batches(photos, teacher)
         self.preview = load_pictures(preview_photos, SHEET_PHOTOS)
@@ -233,6 +237,15 @@ class Trainer:
 
     def _log(self) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext() if self.rank else self.record.log(self.run_folder / LOG, fresh=not self.step)
+
+
+def network_groups(network: StyleNetwork, rate: float) -> list[dict[str, Any]]:
+    """The optimizer's groups for a network: its own parameters, and those it borrowed, at their rates."""
+    borrowed = network.borrowed()
+    known = set(borrowed)
+    own = [p for p in network.parameters() if p not in known]
+    groups: list[dict[str, Any]] = [{"params": own, "lr": rate}]
+    return [*groups, {"params": borrowed, "lr": BORROWED_RATE * rate}] if borrowed else groups
 
 
 def painting_targets(
