@@ -5,27 +5,51 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
+from clips import write_clip
 from typer.testing import CliRunner
 
 from rtstyle.bench import (
     RANDOM,
     REFERENCE,
+    STUDIO,
     Case,
+    ReferenceEngine,
+    Spread,
     as_data,
     bank_to_time,
     bench_network,
     parse_sizes,
-    reference_runner,
     table,
     take_turns,
 )
 from rtstyle.cost import cost
 from rtstyle.engines import EagerEngine
+from rtstyle.engines.fallback import FallbackEngine
+from rtstyle.engines.stages import STAGES, stage_seconds
 from rtstyle.errors import UsageError
 from rtstyle.nets.transformer import NetConfig, TransformerNet
+from rtstyle.roofline import Roof, measure_roof
+from rtstyle.targets import Target, check_targets
+from rtstyle.training.export import export_tier
+from rtstyle.training.recipe import Recipe, StyleSource
+from rtstyle.video import stages
+
+CPU = torch.device("cpu")
+TINY = NetConfig(width=2, blocks=0, deep_blocks=1)
+
+
+def weights_with(folder: Path, *tiers: str) -> Path:
+    """A weights folder of tiny networks with one style each."""
+    for tier in tiers:
+        network = TransformerNet(TINY)
+        recipe = Recipe(tier=tier, net=TINY, styles=(StyleSource(name="wave", image="w.jpg"),))
+        export_tier(network, network.neutral_style()[None], recipe, folder, steps=1)
+    return folder
 
 
 def test_cases_take_turns_and_are_warmed_up() -> None:
@@ -42,7 +66,7 @@ def test_engines_and_reference_are_timed_at_every_size() -> None:
     network = TransformerNet(NetConfig(width=4, deep_blocks=0))
     engine = EagerEngine(network, torch.device("cpu"))
     sizes = {"small": (32, 48), "large": (48, 64)}
-    timings = bench_network([engine], network.neutral_style(), sizes, reference=reference_runner(torch.device("cpu")), turns=3)
+    timings = bench_network([engine], network.neutral_style(), sizes, reference=ReferenceEngine(torch.device("cpu")), turns=3)
     assert [(t.size, t.case) for t in timings] == [(s, c) for s in sizes for c in ("reference", "eager")]
     assert json.loads(json.dumps(as_data(timings)))[1]["times_reference"] > 0
     assert len(table(timings).splitlines()) == 5
@@ -69,13 +93,112 @@ def test_costs_by_hand() -> None:
     assert counted.bytes == pytest.approx(2 * (values + norms) + 6 * pixels)
 
 
-def test_a_tier_that_is_not_bundled_is_timed_with_random_weights() -> None:
-    assert bank_to_time("live").names[0] != RANDOM
-    studio = bank_to_time("studio")
-    assert studio.tier == "studio"
-    assert studio.network.config == REFERENCE or studio.names[0] != RANDOM
+def test_a_tier_that_is_not_bundled_is_timed_with_random_weights(tmp_path: Path) -> None:
+    folder = weights_with(tmp_path, "live")
+    assert bank_to_time("live", folder).names == ["wave"]
+    studio = bank_to_time("studio", folder)
+    assert (studio.tier, studio.names, studio.network.config) == ("studio", [RANDOM], STUDIO)
     with pytest.raises(UsageError, match="no tier"):
-        bank_to_time("attic")
+        bank_to_time("attic", folder)
+    weights_with(tmp_path, "studio")
+    studio = bank_to_time("studio", folder)
+    assert (studio.tier, studio.names, studio.network.config) == ("studio", ["wave"], TINY)
+
+
+def test_the_stages_of_a_call_are_told_apart() -> None:
+    network = TransformerNet(TINY)
+    frames, style = torch.randint(0, 256, (2, 32, 48, 3), dtype=torch.uint8), network.neutral_style()
+    eager = EagerEngine(network, CPU)
+    painted, seconds = stage_seconds(FallbackEngine([lambda: eager]), frames, style)
+    assert torch.equal(painted, eager(frames, style))
+    assert tuple(seconds) == STAGES
+    assert seconds["net"] > max(seconds["upload"], seconds["download"])
+
+    class Bare:
+        name, preferred_batch = "bare", 1
+
+        def __call__(self, frames: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
+            return frames
+
+    _, seconds = stage_seconds(Bare(), frames, style)
+    assert seconds["net"] > seconds["upload"] == seconds["download"] == 0
+
+
+def test_stages_are_reported_where_there_is_a_bus() -> None:
+    case = Case("ours", 2, lambda: None, lambda: {"upload": 2e-3, "net": 8e-3, "download": 4e-3})
+    (timing,) = take_turns("360p", [case], 3)
+    assert timing.stages["net"] == Spread(median_ms=4.0, p95_ms=4.0)
+    assert timing.net_fps == pytest.approx(250)
+    assert "upload 1.000, net 4.000, download 2.000" in table([timing])
+    assert as_data([timing])[0]["stages"]["download"]["p95_ms"] == pytest.approx(2.0)
+
+
+def test_a_film_s_stages_are_timed_at_every_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = TransformerNet(TINY)
+    monkeypatch.setattr(stages, "FRAMES", 9)
+    monkeypatch.setattr(stages, "WARM_UP_FRAMES", 2)
+    clip = write_clip(tmp_path / "in.mp4", 12)
+    sizes = {"small": (32, 48), "large": (64, 96)}
+    times = stages.time_stages(clip, [EagerEngine(network, CPU)], network.neutral_style(), sizes)
+    assert [(it.size, it.engine, it.frames) for it in times] == [("small", "eager", 7), ("large", "eager", 7)]
+    for it in times:
+        assert tuple(it.stages) == stages.FILM_STAGES
+        assert all(0 < it.stages[name].median_ms <= it.stages[name].p95_ms for name in ("decode", "convert", "net", "encode"))
+    assert len(stages.stages_table(times).splitlines()) == 3
+
+
+def test_the_command_prints_everything_as_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from rtstyle.cli.main import app
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(stages, "FRAMES", 4)
+    clip = write_clip(tmp_path / "in.mp4", 4)
+    folder = weights_with(tmp_path, "live", "studio")
+    arguments = ["--sizes", "360p", "--engine", "eager", "--tier", "studio", "--turns", "3", "--weights", str(folder)]
+    done = CliRunner().invoke(app, ["bench", *arguments, "--end-to-end", str(clip), "--device", "cpu", "--json"])
+    assert done.exit_code == 0, done.output
+    report = json.loads(done.output)
+    assert (report["tier"], report["style"], report["film"]["frames"]) == ("studio", "wave", 4)
+    assert [(it["case"], it["turns"]) for it in report["network"]] == [("eager", 3)]
+    assert set(report["stages"][0]["stages"]) == set(stages.FILM_STAGES)
+    assert report["cost"]["360p"]["flop"] > 0
+
+
+def test_a_roof_bounds_by_arithmetic_or_by_memory() -> None:
+    counted = cost(TransformerNet(TINY), 64, 64)
+    assert Roof(flop=100 * counted.flop, bytes=1e30).share(counted, 50) == pytest.approx(0.5)
+    assert Roof(flop=1e30, bytes=100 * counted.bytes).share(counted, 25) == pytest.approx(0.25)
+    measured = measure_roof(CPU)
+    assert measured.flop > 1e8
+    assert measured.bytes > 1e8
+
+
+def test_targets_are_set_beside_what_is_reached(tmp_path: Path) -> None:
+    """On the CPU and small: what they are computed from, not what a GPU reaches."""
+    live, studio = check_targets(CPU, weights_with(tmp_path, "live", "studio"), size=(32, 48), engines=("eager",), turns=3)
+    assert (live.tier, studio.tier) == ("live", "studio")
+    reference, ours = live.timings
+    assert reference.case == "reference"
+    assert [(t.wanted, t.reached) for t in live.targets[:2]] == [
+        (1500, pytest.approx(ours.net_fps)),
+        (10, pytest.approx(ours.net_fps / reference.net_fps)),
+    ]
+    assert [target.wanted for target in studio.targets] == [350, 10, 0.5]
+    assert "GFLOP" in live.costs
+    assert "measured peaks" in live.costs
+    assert len([line for line in live.lines() if line.startswith(("met", "MISSED"))]) == 3
+    missed = Target(what="frames/s", wanted=10, reached=9.994)
+    assert not missed.met
+    assert missed.line() == "MISSED frames/s: 9.99 (target 10)"
+    assert replace(missed, reached=10).met
+
+
+def test_targets_need_a_gpu() -> None:
+    from rtstyle.cli.main import app
+
+    result = CliRunner().invoke(app, ["bench", "--targets", "--device", "cpu"])
+    assert isinstance(result.exception, UsageError)
+    assert "--targets are those of a GPU" in str(result.exception)
 
 
 def test_sizes_by_name() -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rtstyle.cli.shared import DeviceOption, EngineName, Tier, TierOption, WeightsOption, open_device
+
+if TYPE_CHECKING:
+    import torch
 
 
 def bench(
@@ -20,12 +23,22 @@ def bench(
         bool, typer.Option("--baseline", help="Also time the reference (Johnson, width 32, float32, eager) in turns with ours.")
     ] = False,
     end_to_end: Annotated[
-        Path | None, typer.Option("--end-to-end", metavar="FILM", help="Also paint this film, per stage.")
+        Path | None,
+        typer.Option(
+            "--end-to-end",
+            metavar="FILM",
+            help="Also paint this film from file to file, and time each stage by itself at every size: "
+            "decode, convert, upload, net, download, encode.",
+        ),
     ] = None,
     live: Annotated[
         float | None,
         typer.Option(min=1.0, metavar="SECONDS", help="Also paint a paced 30 fps source: how old frames are when displayed."),
     ] = None,
+    targets: Annotated[
+        bool,
+        typer.Option("--targets", help="Only set what a GPU reaches at 1920x1080 beside what it is to reach (on one H200)."),
+    ] = False,
     turns: Annotated[int, typer.Option(min=3, help="Times that each case is run.")] = 15,
     json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     device: DeviceOption = "auto",
@@ -33,8 +46,9 @@ def bench(
 ) -> None:
     """Time the network at several sizes, and a film from file to file. Give the machine nothing else to do meanwhile."""
     import json
+    from dataclasses import asdict
 
-    from rtstyle.bench import as_data, bank_to_time, bench_network, parse_sizes, reference_runner, table
+    from rtstyle.bench import ReferenceEngine, as_data, bank_to_time, bench_network, parse_sizes, table
     from rtstyle.cost import cost
     from rtstyle.devices import resolve_tier
     from rtstyle.engines import open_engine
@@ -42,12 +56,15 @@ def bench(
 
     chosen = parse_sizes(sizes)
     where = open_device(device)
+    if targets:
+        typer.echo(_targets(where, weights, as_json=json_output))
+        return
     bank = bank_to_time(resolve_tier(tier.value, StyleMix.parse(NONE), where, weights), weights)
     names = [name.value for name in engine or (EngineName.eager, EngineName.auto)]
     engines = [open_engine(name, bank.network, where, work="film") for name in names]
     engines = list({one.name: one for one in engines}.values())
     style = bank.vectors[bank.names[0]]
-    timings = bench_network(engines, style, chosen, reference=reference_runner(where) if baseline else None, turns=turns)
+    timings = bench_network(engines, style, chosen, reference=ReferenceEngine(where) if baseline else None, turns=turns)
     costs = {name: cost(bank.network, *size) for name, size in chosen.items()}
     report: dict[str, object] = {
         "tier": bank.tier,
@@ -59,13 +76,35 @@ def bench(
     fastest = {name: max(t.fps for t in timings if t.size == name and t.case != "reference") for name in chosen}
     lines += [f"{name}: {it.line(fastest[name])}" for name, it in costs.items()]
     if end_to_end is not None:
+        from rtstyle.video.stages import stages_table, time_stages
         from rtstyle.video.timing import film_line, time_film
 
         report["film"] = film = time_film(end_to_end, bank, engines[-1])
         lines.append(f"{end_to_end}: {film_line(film)}")
+        stages = time_stages(end_to_end, engines, style, chosen)
+        report["stages"] = [asdict(it) for it in stages]
+        lines += ["each stage by itself, milliseconds a frame, median / p95:", stages_table(stages)]
     if live is not None:
         from rtstyle.live.timing import live_line, time_live
 
         report["live"] = shown = time_live(live, bank, open_engine(names[-1], bank.network, where, work="live"))
         lines.append(live_line(shown))
     typer.echo(json.dumps(report, indent=1) if json_output else "\n".join(lines))
+
+
+def _targets(device: torch.device, weights: Path | None, *, as_json: bool) -> str:
+    import json
+    from dataclasses import asdict
+
+    from rtstyle.errors import UsageError
+    from rtstyle.targets import check_targets
+
+    if device.type != "cuda":
+        raise UsageError(f"--targets are those of a GPU, and the device is {device}; leave it out, or use --device cuda")
+    import torch
+
+    name = torch.cuda.get_device_name(device)
+    reports = check_targets(device, weights)
+    if as_json:
+        return json.dumps({"device": name, "tiers": [asdict(report) for report in reports]}, indent=1)
+    return "\n".join([name, *(line for report in reports for line in report.lines())])

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from rtstyle.engines.base import FrameNetwork
 from rtstyle.engines.folding import fold_upsampling
+from rtstyle.engines.stages import Lap
 from rtstyle.nets import StyleNetwork
 
 
@@ -32,10 +33,20 @@ class CompiledEngine:
         self._lock = threading.Lock()
 
     def __call__(self, frames: Tensor, style: Tensor) -> Tensor:
+        return self.staged(frames, style, lambda _stage: None)
+
+    def staged(self, frames: Tensor, style: Tensor, lap: Lap) -> Tensor:
+        """Paint, and tell of each stage; see :mod:`rtstyle.engines.stages`."""
         # One call at a time: two threads must not trace the same graph at once. no_grad and not inference_mode, because
         # the compiler guards on inference tensors and would compile again for a caller that has it on.
         with self._lock, torch.inference_mode(False), torch.no_grad():
-            return self._compiled(frames.to(self.device), style.to(self.device)).cpu()
+            sent, style = frames.to(self.device), style.to(self.device)
+            lap("upload")
+            painted = self._compiled(sent, style)
+            lap("net")
+            painted = painted.cpu()
+            lap("download")
+            return painted
 
 
 def fast_dtype(device: torch.device) -> torch.dtype:

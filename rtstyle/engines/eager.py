@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from rtstyle.engines.base import FrameNetwork
+from rtstyle.engines.stages import Lap
 from rtstyle.nets import StyleNetwork
 
 
@@ -22,6 +23,16 @@ class EagerEngine:
         module = FrameNetwork(copy.deepcopy(network), dtype).eval().to(device, dtype)
         self.module = module.to(memory_format=torch.channels_last)
 
-    @torch.inference_mode()
     def __call__(self, frames: Tensor, style: Tensor) -> Tensor:
-        return self.module(frames.to(self.device, non_blocking=True), style.to(self.device)).cpu()
+        return self.staged(frames, style, lambda _stage: None)
+
+    @torch.inference_mode()
+    def staged(self, frames: Tensor, style: Tensor, lap: Lap) -> Tensor:
+        """Paint, and tell of each stage; see :mod:`rtstyle.engines.stages`."""
+        sent, style = frames.to(self.device, non_blocking=True), style.to(self.device)
+        lap("upload")
+        painted = self.module(sent, style)
+        lap("net")
+        painted = painted.cpu()
+        lap("download")
+        return painted

@@ -31,6 +31,11 @@ class FallbackEngine:
         self._engine = self._next(None)
 
     @property
+    def at_work(self) -> Engine:
+        """The engine that paints at present."""
+        return self._engine
+
+    @property
     def name(self) -> str:
         """The name of the engine at work."""
         return self._engine.name

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from rtstyle.background import BackgroundThread
 from rtstyle.engines.base import SURVIVED, Engine
 from rtstyle.errors import RTStyleError
 
@@ -40,9 +41,14 @@ class WarmingEngine:
         self._thread: threading.Thread | None = None
 
     @property
-    def name(self) -> str:
+    def at_work(self) -> Engine:
         """The engine that paints, or paints most of the shapes seen, by now."""
-        return self._faster.name if self._faster and self._ready else self._first.name
+        return self._faster if self._faster and self._ready else self._first
+
+    @property
+    def name(self) -> str:
+        """The name of the engine at work."""
+        return self.at_work.name
 
     @property
     def preferred_batch(self) -> int:
@@ -73,7 +79,7 @@ class WarmingEngine:
             if shape in self._tried or (self._thread is not None and self._thread.is_alive()):
                 return
             self._tried.add(shape)
-            self._thread = threading.Thread(target=self._prepare, args=(shape, style_shape), name="warm engine", daemon=True)
+            self._thread = BackgroundThread(lambda: self._prepare(shape, style_shape), name="warm engine")
             self._thread.start()
 
     def _prepare(self, shape: Shape, style_shape: Shape) -> None:

@@ -42,7 +42,10 @@ class FilmEncoder:
 
     def encode(self, frame: Frame) -> None:
         """Encode one frame and write what the encoder gives back."""
-        picture = self._picture(frame)
+        self.encode_picture(frame, self.picture(frame))
+
+    def encode_picture(self, frame: Frame, picture: VideoFrame) -> None:
+        """The same where ``picture``, the frame in the encoder's own format, is there already."""
         picture.time_base = frame.time_base
         picture.pts = frame.pts + round(self._shift / frame.time_base)
         if frame.duration:
@@ -97,7 +100,8 @@ class FilmEncoder:
             context.color_range = ColorRange.MPEG
         return stream
 
-    def _picture(self, frame: Frame) -> VideoFrame:
+    def picture(self, frame: Frame) -> VideoFrame:
+        """A frame in the format that the encoder takes."""
         rgb = av.VideoFrame.from_ndarray(frame.data, format="rgb24")
         if self._palette is not None:
             return self._palette.apply(rgb)

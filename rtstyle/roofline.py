@@ -1,0 +1,61 @@
+"""What a device can do at the most, measured: the roof under which a network runs (Williams et al. 2009)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from rtstyle.cost import Cost
+from rtstyle.engines.compiled import fast_dtype
+from rtstyle.engines.stages import synchronize
+
+MATRIX = {"cuda": 8192}
+COPIED_BYTES = {"cuda": 1 << 30}
+MATRIX_ELSEWHERE = 1024
+COPIED_BYTES_ELSEWHERE = 1 << 26
+TURNS = 5
+
+
+@dataclass(frozen=True)
+class Roof:
+    """Of one device, per second."""
+
+    flop: float
+    """Of a large matrix product in the fastest dtype that the engines use."""
+    bytes: float
+    """Read and written by a large copy in the device's memory."""
+
+    def share(self, cost: Cost, fps: float) -> float:
+        """Of what the roof allows, what ``fps`` frames per second are: 1 where nothing could be faster."""
+        return fps * max(cost.flop / self.flop, cost.bytes / self.bytes)
+
+    def line(self) -> str:
+        """For people."""
+        return f"measured peaks: {self.flop / 1e12:.1f} TFLOP/s (matrix product), {self.bytes / 1e12:.2f} TB/s (copy)"
+
+
+def measure_roof(device: torch.device) -> Roof:
+    """Time one matrix product and one copy, the best of a few turns."""
+    side = MATRIX.get(device.type, MATRIX_ELSEWHERE)
+    count = COPIED_BYTES.get(device.type, COPIED_BYTES_ELSEWHERE)
+    a = torch.ones(side, side, device=device, dtype=fast_dtype(device))
+    source = torch.zeros(count, dtype=torch.uint8, device=device)
+    target = torch.empty_like(source)
+    return Roof(
+        flop=2 * side**3 / _best_seconds(lambda: a @ a, device),
+        bytes=2 * count / _best_seconds(lambda: target.copy_(source), device),
+    )
+
+
+def _best_seconds(work: Callable[[], object], device: torch.device) -> float:
+    seconds: list[float] = []
+    for _ in range(TURNS):
+        synchronize(device)
+        begun = time.perf_counter()
+        work()
+        synchronize(device)
+        seconds.append(time.perf_counter() - begun)
+    return min(seconds)
