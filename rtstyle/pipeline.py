@@ -25,6 +25,7 @@ from typing import Protocol
 
 import numpy as np
 
+from rtstyle.background import BackgroundThread
 from rtstyle.channel import Channel, Closed
 from rtstyle.config import RunConfig
 from rtstyle.engines import batch_for
@@ -130,7 +131,7 @@ class _Run:
             if output.sink.main_thread or not self.live:
                 self._open(output)
         self._raise_first()
-        threads = [threading.Thread(target=self._stage, args=(work,), name=name, daemon=True) for name, work in self._stages()]
+        threads = [BackgroundThread(lambda work=work: self._stage(work), name=name) for name, work in self._stages()]
         for thread in threads:
             thread.start()
         try:
@@ -213,6 +214,12 @@ class _Run:
         deadline = time.monotonic() + (LIVE_JOIN_SECONDS if self.live else JOIN_SECONDS)
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
+        if self.live:
+            for output in self.outputs:
+                output.channel.close()  # a painter that is late does not keep the outputs from ending
+            patience = {f"write {output.sink.name}": getattr(output.sink, "live_patience", 0.0) for output in self.outputs}
+            for thread in threads:
+                thread.join(patience.get(thread.name, 0.0))
         for thread in threads:
             if thread.is_alive():
                 logger.warning("'%s' did not end in time and was left behind", thread.name)

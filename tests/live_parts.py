@@ -97,6 +97,21 @@ class Hung(MemorySink):
         self.release.wait(30)
 
 
+class Slow(MemorySink):
+    """Takes ``seconds`` a frame, and is worth waiting for."""
+
+    name = "slow"
+    live_patience = 10.0
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.seconds = seconds
+
+    def write(self, frame: Frame) -> None:
+        time.sleep(self.seconds)
+        super().write(frame)
+
+
 class Failing(MemorySink):
     """Fails at its third frame."""
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from live_parts import Failing, Hung, LiveFrames, NoPainter, Screen, picture, tiny_stylizer
+from live_parts import Failing, Hung, LiveFrames, NoPainter, Screen, Slow, picture, tiny_stylizer
 
 from rtstyle.config import RunConfig
 from rtstyle.errors import SinkError, SourceError
@@ -103,6 +103,23 @@ def test_a_hung_output_does_not_hold_up_the_others_nor_the_end() -> None:
         assert recorder.is_stuck("hung")
     finally:
         hung.release.set()
+
+
+def test_neither_a_late_painter_nor_a_slow_encoder_costs_a_recording() -> None:
+    slow, recorder, stop = Slow(seconds=1.0), StatsRecorder(), threading.Event()
+    threading.Timer(0.3, stop.set).start()
+    with LiveFrames(None, interval=0.005) as source:
+        run(source, tiny_stylizer(), [slow], painter=NoPainter(0.2), recorder=recorder, stop=stop)
+    assert slow.frames
+    assert not recorder.is_stuck("slow")
+    late = Slow(seconds=0.0)
+    stop.clear()
+    threading.Timer(0.1, stop.set).start()
+    with LiveFrames(None, interval=0.005) as source:
+        run(source, tiny_stylizer(), [late], painter=NoPainter(2.0), recorder=recorder, stop=stop)
+    assert not recorder.is_stuck("slow")
+    while not no_stage_left():
+        time.sleep(0.05)
 
 
 def test_a_failing_output_is_reported_and_dropped() -> None:

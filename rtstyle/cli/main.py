@@ -8,12 +8,14 @@ import sys
 import typer
 
 from rtstyle import __version__
+from rtstyle.background import leave
 from rtstyle.cli.bench import bench
 from rtstyle.cli.compare import compare
 from rtstyle.cli.demo import demo
 from rtstyle.cli.evaluate import app as evaluate
 from rtstyle.cli.image import image
 from rtstyle.cli.optimize import optimize
+from rtstyle.cli.shared import INTERRUPTED
 from rtstyle.cli.styles import styles
 from rtstyle.cli.train import train
 from rtstyle.cli.video import video
@@ -57,12 +59,19 @@ def options(
 
 
 def main() -> None:
-    """Run a command; a user's mistake ends in one line on stderr, never in a traceback."""
+    """Run a command and end the program; a user's mistake ends in one line on stderr, never in a traceback."""
+    leave(_exit_code())
+
+
+def _exit_code() -> int:
     try:
         app()
     except RTStyleError as error:
         typer.echo(f"rtstyle: {error}", err=True)
-        sys.exit(error.exit_code)
+        return error.exit_code
     except KeyboardInterrupt:
         typer.echo("rtstyle: interrupted", err=True)
-        sys.exit(130)
+        return INTERRUPTED
+    except SystemExit as end:  # how Typer ends
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    return 0

@@ -55,6 +55,8 @@ class RecordingSink:
     name = "recording"
     main_thread = False
     live_queue = 8
+    live_patience = 10.0
+    """Seconds that a run's end waits for the encoder: what has been recorded is not lost because the machine is busy."""
 
     def __init__(
         self,

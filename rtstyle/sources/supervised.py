@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
+from rtstyle.background import BackgroundThread
 from rtstyle.channel import Channel, Closed
 from rtstyle.errors import RTStyleError, SourceError
 from rtstyle.frame import Frame, StreamInfo
@@ -38,11 +39,11 @@ class Patience:
     longest_delay: float = 10.0
 
 
-class _Feed(threading.Thread):
+class _Feed(BackgroundThread):
     """Opens, reads and closes a source, all in one thread: a device that hangs in a call hangs nobody else."""
 
     def __init__(self, open_source: Callable[[], Source]) -> None:
-        super().__init__(name="capture", daemon=True)
+        super().__init__(name="capture")
         self._open_source = open_source
         self.frames: Channel[Frame] = Channel(1, newest=True)
         self.ready = threading.Event()
