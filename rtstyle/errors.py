@@ -6,6 +6,7 @@
     +-- UsageError               exit code 2: the request itself is wrong; nothing was started
     |   +-- UnknownStyleError
     |   +-- MissingDependencyError
+    |   +-- MissingWeightsError  (a WeightsError too)
     +-- WeightsError             a weights file is missing, damaged or was changed
     +-- SourceError              a picture, video, camera or stream cannot be read
     +-- SinkError                an output cannot be written
@@ -41,6 +42,10 @@ class MissingDependencyError(UsageError):
 
 class WeightsError(RTStyleError):
     """Weights that are absent, truncated, tampered with or of another network."""
+
+
+class MissingWeightsError(UsageError, WeightsError):
+    """A weights file that the request names and that is not there."""
 
 
 class SourceError(RTStyleError):

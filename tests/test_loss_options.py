@@ -62,8 +62,13 @@ def test_unknown_networks_and_layers_are_named(weights: dict[str, Path], tmp_pat
         LossNetwork(("relu3_4",), name="vgg16")
     with pytest.raises(WeightsError, match="not a VGG-16"):
         LossNetwork(("relu1_2",), weights=weights["resnet18"], name="vgg16")
-    with pytest.raises(WeightsError, match="RTSTYLE_RESNET18"):
+    with pytest.raises(WeightsError, match="RTSTYLE_RESNET18") as absent:
         LossNetwork(("relu1",), weights=tmp_path / "absent.pth", name="resnet18")
+    assert absent.value.exit_code == 2
+    (tmp_path / "text.pth").write_text("no weights\n")
+    with pytest.raises(WeightsError, match=r"not a readable weights file .* ResNet-18 of torchvision's") as damaged:
+        LossNetwork(("relu1",), weights=tmp_path / "text.pth", name="resnet18")
+    assert "\n" not in str(damaged.value)
     monkeypatch.setenv("RTSTYLE_VGG16", str(weights["vgg16"]))
     assert LossNetwork(("relu1_2",), name="vgg16")
 
@@ -129,6 +134,8 @@ def test_style_measures() -> None:
         ({"loss_network": "vgg11"}, "legal: vgg19, vgg16, resnet18"),
         ({"net": {"arch": "texture"}, "image_size": 72, "photo_scale": [80, 90]}, "multiple of 16"),
         ({"net": {"arch": "nope"}}, "unknown network 'nope'"),
+        ({"style_weight": float("nan")}, "style_weight is nan; it must be a number, at least 0"),
+        ({"vector_learning_rate": float("inf")}, "vector_learning_rate is inf"),
     ],
 )
 def test_recipes_say_what_is_legal(table: dict[str, Any], said: str) -> None:

@@ -130,7 +130,7 @@ def test_a_step_that_is_too_long_is_taken_back(loss_network: LossNetwork) -> Non
 
 def test_losses_that_are_no_numbers_end_it(loss_network: LossNetwork) -> None:
     with pytest.raises(RTStyleError, match="does not converge"):
-        run(loss_network, style_weight=float("nan"))
+        run(loss_network, style_weight=1e300)
 
 
 @pytest.mark.parametrize(
@@ -141,6 +141,8 @@ def test_losses_that_are_no_numbers_end_it(loss_network: LossNetwork) -> None:
         ({"iterations": 0}, "iterations is 0; it must be at least 1"),
         ({"size": 16}, "size is 16"),
         ({"learning_rate": -1.0}, "above 0"),
+        ({"learning_rate": float("nan")}, "above 0"),
+        ({"content_weight": float("inf")}, "content_weight is inf; it must be a number, at least 0"),
         ({"loss_network": "vgg13"}, "legal: vgg19, vgg16, resnet18"),
     ],
 )
@@ -181,12 +183,16 @@ def test_the_command(files: tuple[str, str], tmp_path: Path, weights: Path) -> N
         (lambda args, folder: [*args[:3], str(folder / "out.xyz")], "legal: .jpg"),
         (lambda args, folder: [*args[:3], args[1]], "one of the inputs"),
         (lambda args, folder: [*args, "--curve", str(folder / "c.jpg")], "written as PNG"),
+        (lambda args, folder: [*args[:3], str(folder / "o.png"), "--curve", str(folder / "o.png")], "both be written"),
+        (lambda args, folder: [*args, "--every", "150"], "out_0150.png exists"),
+        (lambda args, folder: [*args, "--loss-weights", str(folder / "absent.pth")], "no loss network at"),
         (lambda args, folder: [args[0], "absent.png", *args[2:]], "no picture at absent.png"),
         (lambda args, folder: [*args, "--start", "black"], "legal: content, noise"),
     ],
-    ids=["suffix", "input", "curve", "absent", "start"],
+    ids=["suffix", "input", "curve", "both", "every", "weights", "absent", "start"],
 )
 def test_the_command_refuses(files: tuple[str, str], tmp_path: Path, change: Callable[..., list[str]], said: str) -> None:
+    (tmp_path / "out_0150.png").write_bytes(b"somebody's")
     arguments = change(["optimize", *files, str(tmp_path / "out.png")], tmp_path)
     before = sorted(tmp_path.iterdir())
     result = CliRunner().invoke(app, arguments)

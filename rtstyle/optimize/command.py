@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -35,17 +35,20 @@ def paint_slowly(
     ``every`` so many iterations the picture is written as ``OUT_0100.png``; ``curve`` is a PNG of the losses.
     Raises :class:`UsageError` for unusable files and options before any work is done.
     """
-    _check(photo, painting, out, curve, overwrite)
     source, style = read_still(photo)[0], read_still(painting)[0]
-    plan = config.plan((source.shape[0], source.shape[1]))
+    total = sum(budget for _, budget in config.plan((source.shape[0], source.shape[1])))
+    steps = (
+        {iteration: out.with_name(f"{out.stem}_{iteration:04d}.png") for iteration in range(0, total + 1, every)} if every else {}
+    )
+    _check(photo, painting, [out, *steps.values()], curve, overwrite)
     loss_network = config.open_loss_network(device, loss_weights)
-    with tqdm(total=sum(budget for _, budget in plan), unit="it", dynamic_ncols=True) as bar, interruptible() as interrupted:
+    with tqdm(total=total, unit="it", dynamic_ncols=True) as bar, interruptible() as interrupted:
 
         def listen(point: Point, picture: Callable[[], Pixels]) -> bool:
             bar.update(point.iteration - bar.n)
             bar.set_postfix(content=f"{point.losses.content:.3f}", style=f"{point.losses.style:.3f}", side=point.size)
-            if every and point.iteration % every == 0:
-                write_still(picture(), out.with_name(f"{out.stem}_{point.iteration:04d}.png"))
+            if point.iteration in steps:
+                write_still(picture(), steps[point.iteration])
             return not interrupted()
 
         result = optimize(source, style, config, loss_network=loss_network, device=device, listener=listen)
@@ -55,18 +58,16 @@ def paint_slowly(
     return result
 
 
-def _check(photo: Path, painting: Path, out: Path, curve: Path | None, overwrite: bool) -> None:
-    check_still_path(out)
-    if curve is not None:
-        check_still_path(curve)
-        if curve.suffix.lower() != ".png":
-            raise UsageError(f"the curve is written as PNG, not as '{curve.name}'")
-    for target in (out, curve):
-        if target is None:
-            continue
+def _check(photo: Path, painting: Path, pictures: Sequence[Path], curve: Path | None, overwrite: bool) -> None:
+    targets = [*pictures, curve] if curve is not None else [*pictures]
+    for target in targets:
+        check_still_path(target)
+    if curve is not None and curve.suffix.lower() != ".png":
+        raise UsageError(f"the curve is written as PNG, not as '{curve.name}'")
+    if curve is not None and curve.resolve() in {picture.resolve() for picture in pictures}:
+        raise UsageError(f"a picture and the curve would both be written to {curve}")
+    for target in targets:
         if target.resolve() in (photo.resolve(), painting.resolve()):
             raise UsageError(f"the output {target} is one of the inputs; nothing is painted over its original")
         if target.exists() and not overwrite:
             raise UsageError(f"{target} exists; use --overwrite to replace it")
-    if curve is not None and curve.resolve() == out.resolve():
-        raise UsageError(f"the picture and its curve would both be written to {out}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -43,8 +44,8 @@ class OptimizeConfig(LossConfig):
             value = getattr(self, name)
             if value is not None and value < least:
                 raise UsageError(f"{name} is {value}; it must be at least {least}")
-        if self.learning_rate is not None and self.learning_rate <= 0:
-            raise UsageError(f"learning_rate is {self.learning_rate}; it must be above 0")
+        if self.learning_rate is not None and not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
+            raise UsageError(f"learning_rate is {self.learning_rate}; it must be a number above 0")
 
     def open_loss_network(self, device: torch.device, weights: Path | None = None) -> LossNetwork:
         """The loss network with the layers that are needed, from a file, its environment variable or a download."""

@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from rtstyle.errors import UsageError, WeightsError
+from rtstyle.errors import MissingWeightsError, UsageError, WeightsError
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,8 @@ def _resnet18(last: int) -> nn.Sequential:
 def load_backbone(name: str, last: int, weights: Path | None = None) -> nn.Sequential:
     """The layers up to index ``last`` with the weights of a file, of ``$RTSTYLE_<NAME>`` or of torchvision's own download.
 
-    Raises :class:`WeightsError` where the file is missing, damaged or of another network.
+    Raises :class:`MissingWeightsError` where there is no such file, :class:`WeightsError` where it is damaged or of another
+    network and where nothing can be downloaded.
     """
     backbone = find_backbone(name)
     module = build_backbone(name, last)
@@ -129,7 +130,9 @@ def load_backbone(name: str, last: int, weights: Path | None = None) -> nn.Seque
 
 def _read(path: Path, backbone: Backbone) -> Mapping[str, Tensor]:
     if not path.is_file():
-        raise WeightsError(f"no loss network at {path}; give a {backbone.title} file with --loss-weights or ${backbone.variable}")
+        raise MissingWeightsError(
+            f"no loss network at {path}; give a {backbone.title} file with --loss-weights or ${backbone.variable}"
+        )
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
@@ -137,7 +140,11 @@ def _read(path: Path, backbone: Backbone) -> Mapping[str, Tensor]:
             return load_file(path)
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        raise WeightsError(f"{path} is not a readable weights file: {error}") from error
+        # torch explains itself over a page; what helps is which file would do.
+        raise WeightsError(
+            f"{path} is not a readable weights file ({type(error).__name__}); "
+            f"give a {backbone.title} of torchvision's, .pth or .safetensors"
+        ) from error
 
 
 def _download(backbone: Backbone) -> Mapping[str, Tensor]:

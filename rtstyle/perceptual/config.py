@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from rtstyle.errors import UsageError
 from rtstyle.perceptual.backbones import find_backbone
 from rtstyle.perceptual.losses import GRAM_NORMALISATIONS, STYLE_MEASURES, GramNormalisation, StyleMeasure, layer_weights
+
+WEIGHTS = ("content_weight", "style_weight", "total_variation_weight")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +37,10 @@ class LossConfig:
     def __post_init__(self) -> None:
         check_choice(self, "style_measure", STYLE_MEASURES)
         check_choice(self, "gram_normalisation", GRAM_NORMALISATIONS)
+        for name in WEIGHTS:
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= 0):
+                raise UsageError(f"{name} is {value}; it must be a number, at least 0")
         backbone = find_backbone(self.loss_network)
         for name, usual in (("content_layers", backbone.content_layers), ("style_layers", backbone.style_layers)):
             object.__setattr__(self, name, layer_weights(getattr(self, name) or usual))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,9 +68,10 @@ class Recipe(LossConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("steps", "batch_size", "learning_rate"):
-            if getattr(self, name) <= 0:
-                raise UsageError(f"{name} is {getattr(self, name)}; it must be above 0")
+        for name in ("steps", "batch_size", "learning_rate", "vector_learning_rate"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value > 0):
+                raise UsageError(f"{name} is {value}; it must be a number above 0")
         if self.image_size < 64 or self.image_size % self.net.multiple:
             raise UsageError(f"image_size is {self.image_size}; it must be a multiple of {self.net.multiple}, at least 64")
         if not self.image_size <= self.photo_scale[0] <= self.photo_scale[1]:
