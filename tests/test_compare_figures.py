@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rtstyle.compare.figures import cost_rows, equivalent_text, summary_rows
-from rtstyle.compare.grid import picture_grid
+from rtstyle.compare.grid import LABEL, picture_grid
 from rtstyle.compare.logs import draw_logs, parse_logs
 from rtstyle.compare.measure import Comparison, Result, iterations_equivalent, timed
 from rtstyle.compare.methods import Method, parse_methods
@@ -84,12 +84,17 @@ def test_the_grid_shows_what_each_method_made() -> None:
     found = Comparison("wave", 8, OptimizeConfig(size=32), BLACK, {"wide": wide, "tall": tall})
     found.results["live"] = {"wide": Result(wide + 100, 1, Losses(1, 1, 1, 1)), "tall": Result(tall + 100, 1, Losses(1, 1, 1, 1))}
     grid = picture_grid(found, rows=2)
-    assert grid.shape == (8 + 6 + 12, 12 + 6 + 12, 3)
-    assert (grid[:8, :12] == 10).all()
-    assert (grid[:8, 18:] == 110).all()
-    assert (grid[14:, :8] == 20).all()
-    assert (grid[14:, 18:26] == 120).all()
-    assert (grid[14:, 26:] == 255).all()
+    assert grid.shape == (LABEL + 8 + 6 + 12, 12 + 6 + 12, 3)
+    names, rows = grid[:LABEL], grid[LABEL:]
+    # Each column's name is above it, the longer one drawn small enough to end there.
+    assert names[:, :12].min() < 200
+    assert names[:, 18:].min() < 200
+    assert (names[:, 13:18] == 255).all()
+    assert (rows[:8, :12] == 10).all()
+    assert (rows[:8, 18:] == 110).all()
+    assert (rows[14:, :8] == 20).all()
+    assert (rows[14:, 18:26] == 120).all()
+    assert (rows[14:, 26:] == 255).all()
 
 
 def test_timing_runs_warm_and_more_than_once() -> None:
