@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -60,8 +61,10 @@ def psnr(a: Tensor, b: Tensor) -> float:
 class Toy:
     """An engine that adds a number, or fails."""
 
-    def __init__(self, add: int, *, name: str = "toy", error: Exception | None = None, most: int | None = None) -> None:
-        self.add, self.name, self.error, self.most = add, name, error, most
+    def __init__(
+        self, add: int, *, name: str = "toy", error: Exception | None = None, most: int | None = None, seconds: float = 0.0
+    ) -> None:
+        self.add, self.name, self.error, self.most, self.seconds = add, name, error, most, seconds
         self.preferred_batch = 4
 
     def __call__(self, frames: Tensor, style: Tensor) -> Tensor:
@@ -69,6 +72,8 @@ class Toy:
             raise self.error
         if self.most is not None and len(frames) > self.most:
             raise torch.OutOfMemoryError("out of memory")
+        if self.seconds:
+            time.sleep(self.seconds)
         return frames + self.add + style.expand(len(frames), -1)[:, 0].to(torch.uint8)[:, None, None, None]
 
 
@@ -190,6 +195,29 @@ def test_films_measure_once_and_remember(bank: StyleBank, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(auto, "best_seconds", refuse)
     assert open_engine("auto", bank.network, CPU, work="film").name == chosen
+
+
+def test_a_gpu_s_films_get_the_faster_graphs_and_go_on_without_triton(
+    bank: StyleBank, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """How auto chooses; toys stand where the graphs are, which need a GPU."""
+    lean, plain = Toy(1, name="cuda-lean", seconds=0.001), Toy(2, name="cuda", seconds=0.02)
+    monkeypatch.setattr(auto, "_graphs", lambda _network, _device, kind: maker({"lean": lean, "plain": plain}[kind]))
+    monkeypatch.setattr(auto, "_machine", lambda *_: "this GPU")
+    monkeypatch.setattr(auto, "TRIAL_SHAPE", (2, 16, 16, 3))
+    device = torch.device("cuda")
+    assert open_engine("auto", bank.network, device, work="film").name == "cuda-lean"
+    assert Choices("this GPU").read() == "cuda-lean"
+    lean.error = RuntimeError("Failed to find C compiler")
+    engine, batch = open_engine("auto", bank.network, device, work="film"), frames()
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            assert torch.equal(engine(batch, torch.zeros(1)), batch + 2)
+    assert [record.message for record in caplog.records] == [
+        "engine 'cuda-lean' failed (Failed to find C compiler); going on with 'cuda'"
+    ]
+    Choices("this GPU").write("cuda")
+    assert open_engine("auto", bank.network, device, work="film").name == "cuda"
 
 
 def test_a_cache_that_cannot_be_used_is_no_error(tmp_path: Path) -> None:

@@ -9,10 +9,10 @@ import json
 import logging
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 
@@ -25,9 +25,14 @@ from rtstyle.engines.warming import WarmingEngine, best_seconds
 from rtstyle.errors import UsageError
 from rtstyle.nets import StyleNetwork, network_table
 
+if TYPE_CHECKING:
+    from rtstyle.engines.cuda import Kind
+
 logger = logging.getLogger(__name__)
 
 ENGINES = ("auto", "eager", "compiled", "openvino")
+CHOSEN = ("eager", "openvino", "cuda", "cuda-lean")
+"""What auto may find to be the fastest; on a GPU the last two are graphs of PyTorch's kernels and of ours."""
 Work = Literal["still", "film", "live"]
 """What is painted: single pictures of any size, many frames of one size, or frames that somebody waits for."""
 
@@ -39,9 +44,9 @@ def open_engine(name: str, network: StyleNetwork, device: torch.device, *, work:
     """The engine called ``name``.
 
     ``auto`` is eager for stills, which would wait longer for a compiler than for the painting. Films get the fastest engine
-    that needs no compiler, measured the first time and remembered in the user's cache folder. Live frames are painted in
-    eager at once, and by the faster engine as soon as it is warm. On a GPU, auto replays CUDA graphs, which need no compiler;
-    ``compiled`` has the network's kernels fused first and replays graphs of those.
+    that is ready in seconds, measured the first time and remembered in the user's cache folder: OpenVINO or eager on a CPU,
+    CUDA graphs of our own kernels or of PyTorch's on a GPU. Live frames are painted in eager at once, and by the faster
+    engine as soon as it is warm. ``compiled`` takes up to a minute for every size; on a GPU it replays graphs, too.
 
     Raises :class:`UsageError` for an unknown name and :class:`MissingDependencyError` for an engine whose package is missing.
     """
@@ -57,33 +62,40 @@ def open_engine(name: str, network: StyleNetwork, device: torch.device, *, work:
             raise missing_openvino()
         return FallbackEngine([_openvino(network), eager])
     if name == "compiled":
-        fused = [_graphs(network, device, fused=True)] if device.type == "cuda" else []
+        fused = [_graphs(network, device, "fused")] if device.type == "cuda" else []
         return FallbackEngine([*fused, _compiled(network, device), eager])
-    if device.type == "cuda":
-        return FallbackEngine([_graphs(network, device), eager])
-    if device.type != "cpu" or work == "still" or not _has_openvino():
-        return FallbackEngine([eager])
-    return _auto_cpu(network, eager, work)
+    if work != "still" and device.type == "cuda":
+        return _auto(network, device, eager, work, [_graphs(network, device, "lean"), _graphs(network, device, "plain")])
+    if work != "still" and device.type == "cpu" and _has_openvino():
+        return _auto(network, device, eager, work, [_openvino(network), eager])
+    return FallbackEngine([eager])
 
 
-def _auto_cpu(network: StyleNetwork, eager: Callable[[], Engine], work: Work) -> Engine:
-    choices = Choices(_machine(network))
+def _auto(
+    network: StyleNetwork, device: torch.device, eager: Callable[[], Engine], work: Work, rivals: Sequence[Callable[[], Engine]]
+) -> Engine:
+    """The fastest of ``rivals``; the first of them, the likeliest, is what live frames are promised."""
+    choices = Choices(_machine(network, device))
     known = choices.read()
     if known == EagerEngine.name:
         return FallbackEngine([eager])
+    if known == "cuda":
+        rivals = rivals[1:]
     if work == "live":
-        return WarmingEngine(eager(), _openvino(network), measured=choices.write)
+        return WarmingEngine(eager(), lambda: FallbackEngine(rivals), measured=choices.write)
+    in_turn = list(dict.fromkeys([*rivals, eager]))
     if known is None:
-        return FallbackEngine([partial(_faster, eager, _openvino(network), choices, network.style_size), eager])
-    return FallbackEngine([_openvino(network), eager])
+        in_turn.insert(0, partial(_faster, rivals, choices, network.style_size))
+    return FallbackEngine(in_turn)
 
 
-def _faster(eager: Callable[[], Engine], other: Callable[[], Engine], choices: Choices, style_size: int) -> Engine:
-    """The faster of two on a trial picture, remembered."""
-    first, second = eager(), other()
+def _faster(rivals: Sequence[Callable[[], Engine]], choices: Choices, style_size: int) -> Engine:
+    """The fastest on a trial picture, remembered."""
+    engines = [make() for make in rivals]
     frames, style = torch.zeros(TRIAL_SHAPE, dtype=torch.uint8), torch.zeros(style_size)
-    second(frames, style)
-    best = min((first, second), key=lambda engine: best_seconds(engine, frames, style))
+    for engine in engines:
+        engine(frames, style)
+    best = min(engines, key=lambda engine: best_seconds(engine, frames, style))
     choices.write(best.name)
     logger.info("engine '%s' is the fastest here", best.name)
     return best
@@ -99,7 +111,7 @@ class Choices:
     def read(self) -> str | None:
         """The name remembered; None where there is none."""
         name = self._all().get(self.key)
-        return name if name in ENGINES else None
+        return name if name in CHOSEN else None
 
     def write(self, name: str) -> None:
         """Remember ``name``."""
@@ -122,11 +134,21 @@ class Choices:
         return (self._folder or cache_folder()) / CHOICES
 
 
-def _machine(network: StyleNetwork) -> str:
+def _machine(network: StyleNetwork, device: torch.device) -> str:
     """Everything that may change which engine wins."""
-    versions = [f"{name} {importlib.metadata.version(name)}" for name in ("torch", "openvino")]
-    parts = [*versions, platform.machine(), platform.processor(), str(os.cpu_count()), torch.backends.cpu.get_cpu_capability()]
+    if device.type == "cuda":
+        computer = [torch.cuda.get_device_name(device), _version("triton")]
+    else:
+        computer = [_version("openvino"), platform.processor(), torch.backends.cpu.get_cpu_capability()]
+    parts = [_version("torch"), *computer, platform.machine(), str(os.cpu_count())]
     return hashlib.sha256(repr((parts, network_table(network))).encode()).hexdigest()[:16]
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
 
 
 def _has_openvino() -> bool:
@@ -149,10 +171,10 @@ def _compiled(network: StyleNetwork, device: torch.device) -> Callable[[], Engin
     return make
 
 
-def _graphs(network: StyleNetwork, device: torch.device, *, fused: bool = False) -> Callable[[], Engine]:
+def _graphs(network: StyleNetwork, device: torch.device, kind: Kind) -> Callable[[], Engine]:
     def make() -> Engine:
         from rtstyle.engines.cuda import CudaEngine
 
-        return CudaEngine(network, device, fused=fused)
+        return CudaEngine(network, device, kind=kind)
 
     return make

@@ -40,6 +40,13 @@ SURVIVED = (RuntimeError, MemoryError, ImportError, OSError, NotImplementedError
 """What an engine raises that cannot run here: no compiler, no such dtype, no memory, a broken library."""
 
 
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error of an engine says that memory did not suffice."""
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(
+        words in str(error) for words in ("allocate memory", "out of memory")
+    )
+
+
 class FrameNetwork(nn.Module):
     """A style network between the two pixel crossings: uint8 in, uint8 out, any size from 16 px a side."""
 

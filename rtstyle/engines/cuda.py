@@ -1,163 +1,170 @@
 """CUDA graphs in half precision: what a GPU does per frame, recorded once per shape and replayed.
 
 Bytes travel over the bus, and both pixel crossings run on the device. A call is cut into parts that take turns in two
-slots, each with its own graph, its own device buffers and its own locked host memory. Uploads, replays and downloads have
-a stream each: while one part is painted, the next is sent and the one before comes back.
+slots (:mod:`rtstyle.engines.parts`), each with its own graph, its own device buffers and its own locked host memory. Uploads,
+replays and downloads have a stream each, and wait for one another by events.
 """
 
 from __future__ import annotations
 
 import copy
 import threading
-from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from rtstyle.engines.base import FrameNetwork
+from rtstyle.engines.base import SURVIVED, FrameNetwork
 from rtstyle.engines.folding import fold_upsampling
+from rtstyle.engines.parts import Parts, Shape
+from rtstyle.engines.stages import Lap
 from rtstyle.nets import StyleNetwork
 
-SHAPES_KEPT = 4
-"""Shapes whose graphs are kept, the latest used; each holds the memory of two forward passes."""
-SLOTS = 2
-PARTS = 4
-"""Parts of a preferred batch: with four of them three quarters of the copying is hidden."""
 SIZES = (1, 2, 4, 8, 16)
 """Frames of a part, of which the fastest is chosen."""
+FIRST_SIZE = 2
 FUSED_SIZE = 4
-WORTHWHILE = 0.97
-"""A larger part must take less than this share of the time a frame to be worth its memory and latency."""
+"""The same where every size is a compilation of its own; a few frames at once fill the device at most sizes."""
 WARM_UPS = 3
 
+Kind = Literal["lean", "plain", "fused"]
+"""``lean``: between the convolutions our own Triton kernels, which are ready in seconds. ``plain``: PyTorch's, which need no
+compiler at all. ``fused``: what torch.compile makes of the network, norms and their neighbours in one kernel each; a new
+shape then takes up to a minute at its first call."""
+NAMES: dict[Kind, str] = {"lean": "cuda-lean", "plain": "cuda", "fused": "cuda-fused"}
 
-class _Slot:
-    """A recorded forward pass and the memory on both ends of its bus."""
 
-    def __init__(self, module: torch.nn.Module, shape: tuple[int, ...], style_size: int, stream: torch.cuda.Stream) -> None:
-        device = stream.device
-        self.frames = torch.zeros(shape, dtype=torch.uint8, device=device)
-        self.style = torch.zeros(shape[0], style_size, device=device)
-        with torch.cuda.stream(stream):
-            for _ in range(WARM_UPS):  # libraries choose their kernels before anything is recorded
-                module(self.frames, self.style)
-        stream.synchronize()
-        self.graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self.graph, stream=stream):
-            self.painted = module(self.frames, self.style).contiguous()
-        # The bus reads at full speed from locked memory only.
-        self.sent = torch.empty(shape, dtype=torch.uint8, pin_memory=True)
-        self.sent_style = torch.empty(self.style.shape, pin_memory=True)
-        self.received = torch.empty(shape, dtype=torch.uint8, pin_memory=True)
-        self.uploaded, self.replayed, self.downloaded = torch.cuda.Event(), torch.cuda.Event(), torch.cuda.Event()
-        self.into: Tensor | None = None
+@dataclass(frozen=True)
+class _Streams:
+    """One for each direction of the bus and one for the network."""
+
+    upload: torch.cuda.Stream
+    compute: torch.cuda.Stream
+    download: torch.cuda.Stream
+
+
+class _GraphSlot:
+    """A recorded forward pass and the memory on both ends of its bus; see :class:`rtstyle.engines.parts.Slot`."""
+
+    def __init__(self, module: nn.Module, shape: Shape, style_size: int, streams: _Streams) -> None:
+        self._streams = streams
+        compute, device = streams.compute, streams.compute.device
+        self._frames = torch.zeros(shape, dtype=torch.uint8, device=device)
+        self._style = torch.zeros(shape[0], style_size, device=device)
+        # The weights and these buffers were written on the current stream.
+        compute.wait_stream(torch.cuda.current_stream(device))
+        # Libraries choose their kernels, the fastest of those they have, before anything is recorded.
+        with torch.cuda.stream(compute), torch.backends.cudnn.flags(enabled=True, benchmark=True):
+            for _ in range(WARM_UPS):
+                module(self._frames, self._style)
+        compute.synchronize()
+        self._graph = torch.cuda.CUDAGraph()
+        # Another engine may paint in another thread meanwhile; what that does to the device is no part of the recording.
+        recording = torch.cuda.graph(self._graph, stream=compute, capture_error_mode="thread_local")
+        with torch.backends.cudnn.flags(enabled=True, benchmark=True), recording:
+            self._painted = module(self._frames, self._style).contiguous()
+        # The bus reads and writes at full speed, and beside everything else, in locked memory only.
+        self._sent = torch.empty(shape, dtype=torch.uint8, pin_memory=True)
+        self._sent_style = torch.empty(self._style.shape, pin_memory=True)
+        self._received = torch.empty(shape, dtype=torch.uint8, pin_memory=True)
+        self._uploaded, self._replayed, self._downloaded = torch.cuda.Event(), torch.cuda.Event(), torch.cuda.Event()
+        self._into: Tensor | None = None
         """Where the result is wanted; None while the slot is free."""
+
+    def send(self, frames: Tensor, styles: Tensor) -> None:
+        # Nobody reads the locked memory or the device's any more: finish() has waited for the download that came last.
+        count = len(frames)
+        self._sent[:count].copy_(frames)
+        self._sent_style[:count].copy_(styles)
+        with torch.cuda.stream(self._streams.upload):
+            self._frames.copy_(self._sent, non_blocking=True)
+            self._style.copy_(self._sent_style, non_blocking=True)
+            self._uploaded.record()
+
+    def paint(self) -> None:
+        with torch.cuda.stream(self._streams.compute):
+            self._streams.compute.wait_event(self._uploaded)
+            self._graph.replay()
+            self._replayed.record()
+
+    def fetch(self, into: Tensor) -> None:
+        with torch.cuda.stream(self._streams.download):
+            self._streams.download.wait_event(self._replayed)
+            self._received.copy_(self._painted, non_blocking=True)
+            self._downloaded.record()
+        self._into = into
+
+    def finish(self) -> None:
+        if self._into is not None:
+            into, self._into = self._into, None
+            self._downloaded.synchronize()
+            into.copy_(self._received[: len(into)])
+
+    def seconds(self) -> float:
+        begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+        with torch.cuda.stream(self._streams.compute):
+            begin.record()
+            for _ in range(WARM_UPS):
+                self._graph.replay()
+            end.record()
+        end.synchronize()
+        return begin.elapsed_time(end) / 1e3 / WARM_UPS
+
+
+def _recorded(module: nn.Module, shape: Shape, style_size: int, streams: _Streams) -> _GraphSlot:
+    try:
+        return _GraphSlot(module, shape, style_size, streams)
+    except SURVIVED:
+        raise
+    except Exception as error:  # those of Triton and of the compiler that it calls have no base in common
+        raise RuntimeError(f"{type(error).__name__}: {error}") from error
 
 
 class CudaEngine:
-    """Replays CUDA graphs of the network in float16, channels_last.
+    """Replays CUDA graphs of the network in ``dtype``, channels last; ``kind`` as in :data:`Kind`.
 
-    ``fused``: the graph is of what torch.compile made of the network, norms and their neighbours in one Triton kernel each;
-    a new shape then takes up to a minute at its first call. Calls from several threads take turns. Raises RuntimeError
-    (no Triton and out of memory included) where a graph cannot be recorded.
+    Calls from several threads take turns. Raises RuntimeError (no Triton and out of memory included) where a graph cannot be
+    recorded, and NotImplementedError where there are no ``lean`` kernels for the network.
     """
 
-    def __init__(
-        self, network: StyleNetwork, device: torch.device, dtype: torch.dtype = torch.float16, *, fused: bool = False
-    ) -> None:
+    def __init__(self, network: StyleNetwork, device: torch.device, dtype: torch.dtype = torch.float16, *, kind: Kind) -> None:
         self.device = device
-        self.name = "cuda-fused" if fused else "cuda"
-        module = FrameNetwork(fold_upsampling(copy.deepcopy(network).float()), dtype).eval().to(device, dtype)
-        module = module.to(memory_format=torch.channels_last)
-        self.module: torch.nn.Module = torch.compile(module, dynamic=False) if fused else module  # pyright: ignore[reportAttributeAccessIssue]
-        self.part = 2
-        # Every size is a compilation of its own; a few frames at once fill the device at most sizes.
-        self._sizes = (FUSED_SIZE,) if fused else SIZES
-        self._style_size = network.style_size
-        self._upload, self._compute, self._download = (torch.cuda.Stream(device) for _ in range(3))
-        self._slots: OrderedDict[tuple[int, ...], list[_Slot]] = OrderedDict()
+        self.name = NAMES[kind]
+        self.module = _module(network, kind, dtype).eval().to(device, dtype).to(memory_format=torch.channels_last)
+        run: nn.Module = torch.compile(self.module, dynamic=False) if kind == "fused" else self.module  # pyright: ignore[reportAssignmentType]
+        with torch.cuda.device(device):
+            streams = _Streams(*(torch.cuda.Stream(device) for _ in range(3)))
+        sizes, first = ((FUSED_SIZE,), FUSED_SIZE) if kind == "fused" else (SIZES, FIRST_SIZE)
+        self.parts = Parts(lambda shape: _recorded(run, shape, network.style_size, streams), sizes, size=first)
         self._lock = threading.Lock()
 
     @property
     def preferred_batch(self) -> int:
         """Frames that keep all three streams busy."""
-        return PARTS * self.part
+        return self.parts.preferred_batch
 
     def __call__(self, frames: Tensor, style: Tensor) -> Tensor:
-        styles, painted = style.expand(len(frames), -1), torch.empty_like(frames)
-        size = min(self.part, len(frames))
         with self._lock, torch.cuda.device(self.device), torch.inference_mode(False), torch.no_grad():
-            used: list[_Slot] = []
-            for turn, first in enumerate(range(0, len(frames), size)):
-                part = slice(first, first + size)
-                slot = self._slot(tuple(frames[part].shape), turn % SLOTS)
-                self._finish(slot)
-                self._start(slot, frames[part], styles[part], painted[part])
-                used.append(slot)
-            for slot in used:
-                self._finish(slot)
-        return painted
+            return self.parts.paint(frames, style.expand(len(frames), -1))
 
-    def _start(self, slot: _Slot, frames: Tensor, styles: Tensor, into: Tensor) -> None:
-        slot.sent.copy_(frames)
-        slot.sent_style.copy_(styles)
-        with torch.cuda.stream(self._upload):
-            slot.frames.copy_(slot.sent, non_blocking=True)
-            slot.style.copy_(slot.sent_style, non_blocking=True)
-            slot.uploaded.record()
-        with torch.cuda.stream(self._compute):
-            self._compute.wait_event(slot.uploaded)
-            slot.graph.replay()
-            slot.replayed.record()
-        with torch.cuda.stream(self._download):
-            self._download.wait_event(slot.replayed)
-            slot.received.copy_(slot.painted, non_blocking=True)
-            slot.downloaded.record()
-        slot.into = into
-
-    @staticmethod
-    def _finish(slot: _Slot) -> None:
-        if slot.into is not None:
-            into, slot.into = slot.into, None
-            slot.downloaded.synchronize()
-            into.copy_(slot.received)
+    def staged(self, frames: Tensor, style: Tensor, lap: Lap) -> Tensor:
+        """Paint, and tell of each stage; see :mod:`rtstyle.engines.stages`."""
+        with self._lock, torch.cuda.device(self.device), torch.inference_mode(False), torch.no_grad():
+            return self.parts.staged(frames, style.expand(len(frames), -1), lap)
 
     def measure_batch(self, height: int, width: int) -> int:
-        """Set :attr:`part` to the fastest that fits the memory, for frames of this size; returns :attr:`preferred_batch`."""
-        best, best_seconds = 1, float("inf")
-        for size in self._sizes:
-            try:
-                seconds = self._seconds(size, height, width) / size
-            except torch.OutOfMemoryError:
-                self._slots.pop((size, height, width, 3), None)
-                torch.cuda.empty_cache()
-                break
-            if seconds > WORTHWHILE * best_seconds:
-                break
-            best, best_seconds = size, seconds
-        self.part = best
-        return self.preferred_batch
-
-    def _seconds(self, size: int, height: int, width: int) -> float:
-        begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+        """:meth:`Parts.measure` for this device."""
         with self._lock, torch.cuda.device(self.device), torch.inference_mode(False), torch.no_grad():
-            # Both slots, or the memory that painting takes would be counted by half.
-            slots = [self._slot((size, height, width, 3), turn) for turn in range(SLOTS)]
-            with torch.cuda.stream(self._compute):
-                begin.record()
-                for _ in range(WARM_UPS):
-                    slots[0].graph.replay()
-                end.record()
-        end.synchronize()
-        return begin.elapsed_time(end) / 1e3 / WARM_UPS
+            batch = self.parts.measure(height, width)
+            torch.cuda.empty_cache()
+            return batch
 
-    def _slot(self, shape: tuple[int, ...], turn: int) -> _Slot:
-        slots = self._slots.setdefault(shape, [])
-        self._slots.move_to_end(shape)
-        while len(self._slots) > SHAPES_KEPT:
-            _, old = self._slots.popitem(last=False)
-            for slot in old:
-                self._finish(slot)
-        while len(slots) <= turn:
-            slots.append(_Slot(self.module, shape, self._style_size, self._compute))
-        return slots[turn]
+
+def _module(network: StyleNetwork, kind: Kind, dtype: torch.dtype) -> nn.Module:
+    network = copy.deepcopy(network).float()
+    if kind != "lean":
+        return FrameNetwork(fold_upsampling(network), dtype)
+    from rtstyle.engines.lean import LeanNetwork
+
+    return LeanNetwork(network, dtype)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from rtstyle.engines.base import SURVIVED, Engine, batch_for
+from rtstyle.engines.base import SURVIVED, Engine, batch_for, out_of_memory
 from rtstyle.errors import UsageError
 
 logger = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class FallbackEngine:
                 with self._lock:
                     if self._engine is not engine or self._limit != limit:
                         continue  # another caller has stepped down already
-                    if _out_of_memory(error) and len(frames) > 1 and limit != 1:
+                    if out_of_memory(error) and len(frames) > 1 and limit != 1:
                         self._limit = max(1, (limit or len(frames)) // 2)
                         logger.warning(
                             "not enough memory for %d frames at once; going on with %d", limit or len(frames), self._limit
@@ -94,10 +94,6 @@ def _in_parts(engine: Engine, frames: Tensor, style: Tensor, size: int) -> Tenso
         return engine(frames, style)
     styles = style.expand(len(frames), -1)
     return torch.cat([engine(frames[i : i + size], styles[i : i + size]) for i in range(0, len(frames), size)])
-
-
-def _out_of_memory(error: BaseException) -> bool:
-    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in str(error)
 
 
 def _release_memory() -> None:
