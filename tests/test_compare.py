@@ -164,8 +164,8 @@ def test_noise_changes_the_texture_networks_picture(world: Path, tmp_path: Path)
     ("changes", "said"),
     [
         ({"--styles": "scream"}, "no painting for style 'scream'"),
-        ({"--methods": "johnson"}, "method johnson has none of the styles wave"),
-        ({"--methods": "studio"}, "method studio has none of the styles wave"),
+        ({"--methods": "johnson"}, "johnson_wave.safetensors; train one"),
+        ({"--methods": "studio"}, "have no tier studio; legal: live"),
         ({"--methods": "mine=absent.safetensors"}, "no style file at absent.safetensors"),
         ({"--size": 16}, "a size of 16 is too small"),
         ({"--out": "absent/folder"}, "the folder absent does not exist"),

@@ -10,12 +10,14 @@ import pytest
 
 from rtstyle.compare.figures import cost_rows, equivalent_text, summary_rows
 from rtstyle.compare.grid import LABEL, picture_grid
-from rtstyle.compare.logs import draw_logs, parse_logs
+from rtstyle.compare.logs import draw_logs, parse_logs, trained_weights
 from rtstyle.compare.measure import Comparison, Result, iterations_equivalent, timed
 from rtstyle.compare.methods import Method, parse_methods
 from rtstyle.errors import UsageError
 from rtstyle.optimize import Losses, OptimizeConfig, Point
 from rtstyle.pixels import Pixels
+from rtstyle.training.checkpoint import save_checkpoint
+from rtstyle.training.recipe import Recipe, StyleSource
 
 BLACK = np.zeros((32, 32, 3), dtype=np.uint8)
 
@@ -135,6 +137,13 @@ def test_logs(tmp_path: Path) -> None:
     curves = draw_logs(parse_logs([f"live={log}"]), OptimizeConfig())
     assert curves["live"].shape[2] == 3
     assert curves["live"].std() > 0
+    assert trained_weights(log) is None
+    styles = (StyleSource(name="a", image="a.jpg", style_weight=2.0), StyleSource(name="b", image="b.jpg", share=3.0))
+    save_checkpoint({"recipe": Recipe(style_weight=4.0, styles=styles).to_table()}, tmp_path)
+    trained = trained_weights(log)
+    assert trained is not None
+    assert trained.style_weight == pytest.approx(4 * (2 + 3) / 4)
+    assert not np.array_equal(draw_logs({"live": log}, OptimizeConfig())["live"], curves["live"])
     with pytest.raises(UsageError, match="not NAME=LOG"):
         parse_logs([str(log)])
     with pytest.raises(UsageError, match="no training log at"):

@@ -64,7 +64,8 @@ def compare(request: Request) -> list[Comparison]:
     paintings = {style: read_still(find_painting(request.paintings, style))[0] for style in request.styles}
     configs = {style: style_config(request, style) for style in request.styles}
     painters = {style: _open(request, style) for style in request.styles}
-    check_styles(request.styles, request.methods, [(p.method, style) for style, found in painters.items() for p in found])
+    pairs = [(painter.method, style) for style, found in painters.items() for painter in found]
+    check_styles(request.styles, request.methods, pairs, request.weights)
     curves = draw_logs(request.logs, request.config)
     reference = any(method.name == OPTIMIZE for method in request.methods)
     loss_network = next(iter(configs.values())).open_loss_network(request.device, request.loss_weights)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from rtstyle.errors import UsageError
-from rtstyle.optimize import OptimizeConfig
 from rtstyle.optimize.curves import plot
+from rtstyle.perceptual.config import LossConfig
 from rtstyle.pixels import Pixels
+from rtstyle.training.checkpoint import CHECKPOINT, load_checkpoint
+from rtstyle.training.recipe import Recipe
 
 WINDOW = 25
 """Batches averaged into one point."""
@@ -30,23 +33,38 @@ def parse_logs(texts: Sequence[str]) -> dict[str, Path]:
     return logs
 
 
-def draw_logs(logs: Mapping[str, Path], config: OptimizeConfig) -> dict[str, Pixels]:
-    """Weighted losses and their shares over the batches of each log, with the weights of ``config``."""
-    return {name: _draw(path, config) for name, path in logs.items()}
+def draw_logs(logs: Mapping[str, Path], config: LossConfig) -> dict[str, Pixels]:
+    """Weighted losses and their shares over the batches of each log.
+
+    They are weighed as they were in training where the run's checkpoint lies beside its log, else as in ``config``.
+    """
+    return {name: _draw(path, trained_weights(path) or config) for name, path in logs.items()}
 
 
-def _draw(path: Path, config: OptimizeConfig) -> Pixels:
+def trained_weights(log: Path) -> LossConfig | None:
+    """The losses of the run that wrote ``log``, for a collection with the mean of its styles' weights; None where only the log
+    is left of it."""
+    checkpoint = log.parent / CHECKPOINT
+    if not checkpoint.is_file():
+        return None
+    recipe = Recipe.from_table(load_checkpoint(checkpoint)["recipe"], origin=str(checkpoint))
+    shares = sum(style.share for style in recipe.styles) or 1.0
+    factor = sum(style.share * style.style_weight for style in recipe.styles) / shares
+    return replace(recipe, style_weight=recipe.style_weight * (factor or 1.0))
+
+
+def _draw(path: Path, config: LossConfig) -> Pixels:
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = [row for row in csv.DictReader(file) if row.get("content") and row.get("style")]
         steps = [int(row["step"]) for row in rows]
-        content = config.content_weight * _smooth([float(row["content"]) for row in rows])
-        style = config.style_weight * _smooth([float(row["style"]) for row in rows])
+        content, style, variation = (_smooth([float(row[name]) for row in rows]) for name in ("content", "style", "variation"))
     except (KeyError, ValueError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not a training log (step, content, style): {error}") from error
+        raise UsageError(f"{path} is not a training log (step, content, style, variation): {error}") from error
     if not rows:
         raise UsageError(f"{path} holds no losses")
-    curves = {"total": content + style, "content": content, "style": style}
+    content, style = config.content_weight * content, config.style_weight * style
+    curves = {"total": content + style + config.total_variation_weight * variation, "content": content, "style": style}
     return plot(steps[len(steps) - len(content) :], {name: values.tolist() for name, values in curves.items()}, "batch")
 
 

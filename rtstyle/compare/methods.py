@@ -107,9 +107,21 @@ def describe(bank: StyleBank) -> str:
     return f"{network.arch}, {sum(p.numel() for p in network.parameters()):,} parameters: {settings}"
 
 
-def check_styles(styles: Sequence[str], methods: Sequence[Method], found: Sequence[tuple[str, str]]) -> None:
+def check_styles(
+    styles: Sequence[str], methods: Sequence[Method], found: Sequence[tuple[str, str]], weights: Path | None = None
+) -> None:
     """Raise :class:`UsageError` where a method has none of the styles; ``found``: the pairs (method, style) there are."""
     for method in methods:
-        if method.name != OPTIMIZE and not any(name == method.name for name, _ in found):
-            where = f" at {method.file}" if method.file else ""
-            raise UsageError(f"method {method.name} has none of the styles {', '.join(styles)}{where}")
+        if method.name == OPTIMIZE or any(name == method.name for name, _ in found):
+            continue
+        missing = f"method {method.name} has none of the styles {', '.join(styles)}"
+        if method.file:
+            files = ", ".join(method.file.replace(PLACEHOLDER, style) for style in styles)
+            raise UsageError(f"{missing}: no {files}; train one (train/README.md) or name its folder with --networks")
+        folder = weights or weights_folder()
+        tier = read_manifest(folder)["tiers"].get(method.name)
+        if tier is None:
+            raise UsageError(
+                f"the weights in {folder} have no tier {method.name}; legal: {', '.join(read_manifest(folder)['tiers'])}"
+            )
+        raise UsageError(f"{missing}; legal: {', '.join(tier['styles'])}")

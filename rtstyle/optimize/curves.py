@@ -16,6 +16,8 @@ from rtstyle.pixels import Pixels
 from rtstyle.sinks.images import write_still
 
 COLOURS = {"total": "#333333", "content": "#2a6f97", "style": "#a03a2c"}
+NAME_WIDTH = 0.2
+"""Of the panel, for the name of a method."""
 Curves = Mapping[str, Sequence[float]]
 
 
@@ -43,9 +45,12 @@ def plot(steps: Sequence[int], curves: Curves, unit: str, *, levels: Mapping[str
     left, right = figure.subplots(1, 2)
     for name, values in curves.items():
         left.plot(steps, values, color=COLOURS[name], linewidth=1.4, label=name)
-    for name, level in (levels or {}).items():
+    for place, (name, level) in enumerate((levels or {}).items()):
         left.axhline(level, color="#777777", linewidth=0.9, linestyle=":")
-        left.annotate(name, (steps[-1], level), ha="right", va="bottom", fontsize=8, color="#555555")
+        # Each further left than the one before: methods that come to the same loss would be written over one another.
+        at = (0.99 - NAME_WIDTH * (place % round(1 / NAME_WIDTH)), level)
+        said = name.replace("_", " ")
+        left.annotate(said, at, xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=8, color="#555555")
     # From the photo, content starts at exactly 0: the axis ends where parts no longer count.
     lowest = min([*curves["total"], *(levels or {}).values()])
     left.set(xlabel=unit, title="weighted losses", yscale="log", ylim=(max(lowest, 1e-9) / 50, None))
