@@ -47,6 +47,16 @@ def test_the_lean_network_paints_as_the_plain_one_does(config: NetConfig, size: 
     assert (painted.int() - expected.int()).abs().max() <= 1
 
 
+def test_in_half_precision_it_stays_close() -> None:
+    network = TransformerNet(NetConfig(width=4, blocks=1, deep_blocks=1)).eval()
+    style, batch = network.neutral_style(), frames(32, 40)
+    expected = EagerEngine(network, torch.device("cpu"))(batch, style)
+    module = LeanNetwork(copy.deepcopy(network)).half().to(memory_format=torch.channels_last)
+    with torch.no_grad():
+        error = (module(batch, style.expand(2, -1)).double() - expected).square().mean()
+    assert 10 * torch.log10(255**2 / error) >= 40
+
+
 def test_statistics_are_exact_far_from_zero_in_half_precision() -> None:
     x = (100 + torch.randn(2, 40, 50, 24)).half()
     style = torch.zeros(2, 49)

@@ -150,7 +150,7 @@ def test_a_missing_compiler_is_survived(
     ]
 
 
-@pytest.mark.parametrize("dtype", [torch.bfloat16])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_eager_in_half_the_bits_stays_close(bank: StyleBank, dtype: torch.dtype) -> None:
     batch, style = frames(), bank.vectors["wave"]
     assert psnr(EagerEngine(bank.network, CPU, dtype)(batch, style), EagerEngine(bank.network, CPU)(batch, style)) >= EQUAL
