@@ -11,9 +11,13 @@ import pytest
 import torch
 from PIL import Image
 from training_parts import recipe_for, train, untrained_weights, write_picture
+from typer.testing import CliRunner
 
+from rtstyle.cli.main import app
 from rtstyle.errors import UsageError
 from rtstyle.nets import build_network
+from rtstyle.styles import StyleBank, StyleMix
+from rtstyle.training.command import Request, learn
 from rtstyle.training.loop import Trainer
 from rtstyle.training.teacher import Lessons
 
@@ -137,3 +141,70 @@ def test_a_teacher_without_pairs_is_refused(tmp_path: Path) -> None:
     write_picture(tmp_path / "wave" / "b.png")
     with pytest.raises(UsageError, match=r"no pair in .*photos/NAME.jpg and wave/NAME.jpg"):
         Lessons(tmp_path, ["wave"], batch_size=1, image_size=64, seed=1)
+
+
+def test_the_command_takes_another_network_a_teacher_and_the_losses(
+    tmp_path: Path, weights: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Photos come from the teacher, an epoch is a pass over its three, and a network asked for is a whole one."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    painting = write_picture(tmp_path / "wave.png", seed=9)
+    for index in range(3):
+        write_picture(tmp_path / "lessons" / "photos" / f"{index}.jpg", seed=index)
+        write_picture(tmp_path / "lessons" / "wave" / f"{index}.png", seed=index + 10)
+    out, run = tmp_path / "out.safetensors", tmp_path / "run"
+    given = {
+        "--net": "texture",
+        "--teacher": tmp_path / "lessons",
+        "--out": out,
+        "--run": run,
+        "--epochs": 2,
+        "--batch-size": 1,
+        "--image-size": 64,
+        "--lr": 0.002,
+        "--loss-network": "resnet18",
+        "--loss-weights": weights["resnet18"],
+        "--content-layers": "block1_1",
+        "--style-layers": "relu1,block1_1:0.5",
+        "--style-loss": "frobenius",
+        "--gram": "elements",
+        "--tv": 0.2,
+        "--temporal-weight": 0,
+        "--painting-size": 64,
+        "--device": "cpu",
+    }
+    done = CliRunner().invoke(app, ["train", str(painting), *(str(part) for pair in given.items() for part in pair)])
+    assert done.exit_code == 0, done.output
+    assert StyleBank.open(StyleMix.parse(str(out))).network.arch == "texture"
+    state = torch.load(run / "checkpoint.pt", weights_only=True)
+    assert state["step"] == 6
+    assert state["recipe"]["style_layers"] == {"relu1": 1.0, "block1_1": 0.5}
+    assert (state["recipe"]["learning_rate"], state["recipe"]["total_variation_weight"]) == (0.002, 0.2)
+    assert "teacher" in (run / "log.csv").read_text().splitlines()[0]
+    assert not (tmp_path / "cache").exists() or not list((tmp_path / "cache").rglob("photos.json"))
+
+
+def test_an_epoch_is_a_pass_over_what_is_trained_on(
+    tmp_path: Path, weights: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for index in range(20):
+        write_picture(tmp_path / "photos" / f"{index:02d}.jpg", seed=index)
+    request = Request(
+        painting=write_picture(tmp_path / "wave.png", seed=9),
+        content=tmp_path / "photos",
+        name="wave",
+        out=tmp_path / "out.safetensors",
+        full=True,
+        epochs=0.5,
+        changes={"batch_size": 3, "image_size": 64, "painting_size": 64, "temporal_weight": 0.0},
+        run_folder=tmp_path / "run",
+        device="cpu",
+        loss_weights=weights["vgg19"],
+        recipe=tmp_path / "recipe.toml",
+    )
+    assert request.recipe is not None
+    request.recipe.write_text('content_layers = ["relu1_1"]\nstyle_layers = ["relu1_1"]\nnet = {width = 4, blocks = 0}\n')
+    learn(request, on_sheet=lambda sheet: None)
+    # Two of the twenty are held out: nine photos in threes.
+    assert torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["step"] == 3

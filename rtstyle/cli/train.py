@@ -20,7 +20,10 @@ def train(
     recipe: Annotated[
         Path | None, typer.Option(help="A TOML recipe (train/recipes); its styles are replaced by PAINTING.")
     ] = None,
-    net: Annotated[str | None, typer.Option(help="With --full: transformer, johnson, aonet, vgg-decoder or texture.")] = None,
+    net: Annotated[
+        str | None,
+        typer.Option(help="A network of this kind, as with --full: transformer, johnson, aonet, vgg-decoder or texture."),
+    ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Optimisation steps.")] = None,
     epochs: Annotated[float | None, typer.Option(min=0.0, help="Instead of --steps: passes over the photos.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Photos a step.")] = None,
@@ -42,7 +45,9 @@ def train(
     tv: Annotated[float | None, typer.Option(min=0.0, help="Weight of the total variation: smoother.")] = None,
     teacher: Annotated[
         Path | None,
-        typer.Option(help="Folder to learn from: photos/NAME.jpg, and STYLE/NAME.png as rtstyle optimize painted them."),
+        typer.Option(
+            help="Folder to learn from: photos/NAME.jpg, and STYLE/NAME.png as rtstyle optimize painted them; needs no --content."
+        ),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Makes a run repeatable.")] = None,
     run: Annotated[Path | None, typer.Option(help="Folder for checkpoints, sheets and curves; runs/NAME by default.")] = None,
@@ -60,6 +65,7 @@ def train(
     from rtstyle.training.command import Request, learn
 
     name = name or painting.stem
+    full = full or net is not None
     target = out or Path(f"{name}.safetensors")
     if target.exists() and not (overwrite or resume):
         raise UsageError(f"{target} exists; use --overwrite to replace it, or another --name or --out")

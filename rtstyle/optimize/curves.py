@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,8 +17,7 @@ from rtstyle.pixels import Pixels
 from rtstyle.sinks.images import write_still
 
 COLOURS = {"total": "#333333", "content": "#2a6f97", "style": "#a03a2c"}
-NAME_WIDTH = 0.2
-"""Of the panel, for the name of a method."""
+LEVEL_COLOURS = ("#b8860b", "#3a7d44", "#7b4ea3", "#c2185b", "#00838f", "#6d4c41")
 Curves = Mapping[str, Sequence[float]]
 
 
@@ -45,16 +45,13 @@ def plot(steps: Sequence[int], curves: Curves, unit: str, *, levels: Mapping[str
     left, right = figure.subplots(1, 2)
     for name, values in curves.items():
         left.plot(steps, values, color=COLOURS[name], linewidth=1.4, label=name)
-    for place, (name, level) in enumerate((levels or {}).items()):
-        left.axhline(level, color="#777777", linewidth=0.9, linestyle=":")
-        # Each further left than the one before: methods that come to the same loss would be written over one another.
-        at = (0.99 - NAME_WIDTH * (place % round(1 / NAME_WIDTH)), level)
-        said = name.replace("_", " ")
-        left.annotate(said, at, xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=8, color="#555555")
+    for (name, level), colour in zip((levels or {}).items(), itertools.cycle(LEVEL_COLOURS), strict=False):
+        # Named in the legend: written on the lines, methods of like loss would cover one another.
+        left.axhline(level, color=colour, linewidth=1.2, linestyle=":", label=f"{name.replace('_', ' ')} {level:.2f}")
     # From the photo, content starts at exactly 0: the axis ends where parts no longer count.
     lowest = min([*curves["total"], *(levels or {}).values()])
     left.set(xlabel=unit, title="weighted losses", yscale="log", ylim=(max(lowest, 1e-9) / 50, None))
-    left.legend(fontsize=8)
+    left.legend(fontsize=8, ncols=2 if levels else 1)
     total = np.asarray(curves["total"])
     for name in ("content", "style"):
         right.plot(steps, np.asarray(curves[name]) / np.maximum(total, 1e-12), color=COLOURS[name], linewidth=1.4, label=name)

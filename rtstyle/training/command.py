@@ -12,12 +12,13 @@ from rtstyle.devices import resolve_device
 from rtstyle.errors import UsageError
 from rtstyle.nets import network_config
 from rtstyle.training.curves import draw_curves
-from rtstyle.training.data import list_pictures
+from rtstyle.training.data import list_pictures, training_photos
 from rtstyle.training.fit import FIT_RECIPE, FULL_RECIPE, FitResult, fit_style
 from rtstyle.training.loop import Progress
 from rtstyle.training.recipe import Recipe
 from rtstyle.training.record import LOG
 from rtstyle.training.remember import photo_folder, remember
+from rtstyle.training.teacher import PHOTOS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,11 +49,10 @@ def learn(request: Request, *, on_sheet: Callable[[Path], None]) -> FitResult:
     """Carry out a request; ``on_sheet`` hears of every preview sheet. Raises as :func:`fit_style` does."""
     recipe = build_recipe(request)
     device = resolve_device(request.device)
-    folder = photo_folder(request.content)
-    photos = list_pictures(folder)
-    remember(folder)
+    photos = find_photos(request)
     if request.epochs is not None:
-        recipe = replace(recipe, steps=max(1, math.ceil(request.epochs * len(photos) / recipe.batch_size)))
+        seen = training_photos(photos) if request.teacher is None else list_pictures(request.teacher / PHOTOS)
+        recipe = replace(recipe, steps=max(1, math.ceil(request.epochs * len(seen) / recipe.batch_size)))
 
     def listen(progress: Progress) -> None:
         if progress.sheet is not None:
@@ -77,6 +77,16 @@ def learn(request: Request, *, on_sheet: Callable[[Path], None]) -> FitResult:
     )
     draw_curves(request.run_folder / LOG, request.run_folder / "losses.png")
     return result
+
+
+def find_photos(request: Request) -> list[Path]:
+    """All photos of the folder given, of the teacher's own, or of the folder remembered, which the one given becomes."""
+    if request.content is None and request.teacher is not None:
+        return list_pictures(request.teacher / PHOTOS)
+    folder = photo_folder(request.content)
+    photos = list_pictures(folder)
+    remember(folder)
+    return photos
 
 
 def build_recipe(request: Request) -> Recipe:
