@@ -96,7 +96,15 @@ def test_the_command_writes_a_page_that_stands_alone(world: Path, tmp_path: Path
     assert not re.search(r'src="(?!data:)|<link|@import|url\(', page)
     assert "two &lt;b&gt;" in page
     assert "two <b>" not in page
-    for told in ("iterations-equivalent", "texture, ", "style weight", "1603.03417", "Gatys_Image_Style_Transfer", "relu2_1 (1)"):
+    for told in (
+        "iterations-equivalent",
+        "texture, ",
+        "style weight",
+        "1603.03417",
+        "Gatys_Image_Style_Transfer",
+        "relu2_1 (1)",
+        "recipe.toml: learning rate",
+    ):
         assert told in page
     # The recipe's weight times the style's own factor.
     assert re.search(r"wave: style weight</td><td[^>]*>4\.0", page)

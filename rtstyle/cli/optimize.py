@@ -73,6 +73,6 @@ def optimize(
     )
     last = result.history[-1]
     typer.echo(f"{content} -> {out} in {result.seconds:.1f} s")
-    typer.echo(f"after {last.iteration} iterations: content loss {last.losses.content:.3f}, style loss {last.losses.style:.3f}")
+    typer.echo(f"after {last.iteration} iterations: content loss {last.losses.content:.4g}, style loss {last.losses.style:.4g}")
     if last.iteration < last.iterations:
         typer.echo(f"stopped early, at {last.iteration} of {last.iterations} iterations")

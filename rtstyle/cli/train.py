@@ -22,7 +22,10 @@ def train(
     ] = None,
     net: Annotated[
         str | None,
-        typer.Option(help="A network of this kind, as with --full: transformer, johnson, aonet, vgg-decoder or texture."),
+        typer.Option(
+            help="A network of this kind, as with --full: transformer, johnson (Johnson et al. 2016), aonet, vgg-decoder or "
+            "texture (Ulyanov et al. 2016)."
+        ),
     ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Optimisation steps.")] = None,
     epochs: Annotated[float | None, typer.Option(min=0.0, help="Instead of --steps: passes over the photos.")] = None,

@@ -26,6 +26,19 @@ from rtstyle.weightfiles import read_manifest, weights_folder
 
 REPORT = "report.html"
 GRID = "grid.png"
+TRAINED_WITH = (
+    "steps",
+    "batch_size",
+    "image_size",
+    "photo_scale",
+    "optimizer",
+    "learning_rate",
+    "vector_learning_rate",
+    "temporal_weight",
+    "strength_share",
+    "seed",
+)
+"""What a recipe says beside its losses, which the report lists with every style."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,6 +177,10 @@ def _settings(request: Request) -> dict[str, object]:
     if request.command:
         settings["command"] = request.command
     settings["losses as in the recipe"] = request.recipe.name if request.recipe is not None else "none at hand: the usual ones"
+    if request.recipe is not None:
+        recipe = Recipe.load(request.recipe)
+        for name in TRAINED_WITH:
+            settings[f"{request.recipe.name}: {name.replace('_', ' ')}"] = getattr(recipe, name)
     return settings
 
 

@@ -46,7 +46,7 @@ def paint_slowly(
 
         def listen(point: Point, picture: Callable[[], Pixels]) -> bool:
             bar.update(point.iteration - bar.n)
-            bar.set_postfix(content=f"{point.losses.content:.3f}", style=f"{point.losses.style:.3f}", side=point.size)
+            bar.set_postfix(content=f"{point.losses.content:.4g}", style=f"{point.losses.style:.4g}", side=point.size)
             if point.iteration in steps:
                 write_still(picture(), steps[point.iteration])
             return not interrupted()

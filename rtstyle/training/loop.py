@@ -165,7 +165,7 @@ class Trainer:
                 self.step += 1
                 bar.update()
                 running = self.record.running
-                bar.set_postfix({name: f"{running[name]:.3f}" for name in SHOWN if name in running})
+                bar.set_postfix({name: f"{running[name]:.4g}" for name in SHOWN if name in running})
                 sheet = self.write_sheet() if self.step % sheet_every == 0 or self.step == steps else None
                 if self.step % save_every == 0 or self.step == steps:
                     self.save()
