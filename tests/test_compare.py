@@ -123,6 +123,23 @@ def test_the_reference_ends_once_it_has_passed(world: Path, tmp_path: Path) -> N
     assert worth - 1 <= done <= worth + 2 < 60
 
 
+def test_tiers_are_compared_with_each_other(world: Path, tmp_path: Path) -> None:
+    weights = tmp_path / "weights"
+    shutil.copytree(world / "weights", weights)
+    studio = Recipe.from_table(
+        {"tier": "studio", "net": {"width": 4, "blocks": 0, "deep_blocks": 0}, "styles": [{"name": "wave", "image": "wave.png"}]}
+    )
+    network = build_network(studio.net)
+    export_tier(network, network.neutral_style()[None], studio, weights, steps=1)
+    changes = {"--methods": "live,studio", "--weights": weights}
+    done = CliRunner().invoke(app, command(world, tmp_path / "out", **changes))
+    assert done.exit_code == 0, done.output
+    assert "wave 40 px  studio: " in done.output
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "width 2" in page
+    assert "width 4" in page
+
+
 def test_a_folder_gives_photos_that_were_not_trained_on(world: Path, tmp_path: Path) -> None:
     folder = tmp_path / "photos"
     folder.mkdir()
