@@ -18,7 +18,7 @@ import pytest
 from typer.testing import CliRunner
 
 from rtstyle.cli.main import app
-from rtstyle.errors import RTStyleError
+from rtstyle.errors import RTStyleError, SourceError
 from rtstyle.pixels import Pixels
 from rtstyle.sources.device import DeviceSource, screen
 
@@ -152,6 +152,23 @@ def test_the_divider_follows_the_mouse(display: str, xdo: Callable[..., None], c
         xdo("key", "q")
         _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err
+
+
+@pytest.mark.timeout(300)
+def test_the_screen_is_painted_beside_a_window(display: str, tmp_path: Path) -> None:
+    film = tmp_path / "screen.mp4"
+    with running("--source", "screen", "--record", str(film), "--seconds", "6", display=display) as process:
+        out, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, err
+    assert "frames in" in out
+    with av.open(str(film)) as recorded:
+        assert recorded.streams.video[0].height == 800
+        assert next(recorded.decode(video=0)).to_ndarray(format="rgb24").shape == (800, 1280, 3)
+
+
+def test_a_screen_that_is_not_there_is_one_line() -> None:
+    with pytest.raises(SourceError, match="cannot open the screen: "), DeviceSource(screen(display=":999", platform="linux")):
+        pass
 
 
 def test_without_a_display_the_other_outputs_work(clip: Path, tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ from av.error import FFmpegError
 from rtstyle.errors import SourceError, UsageError
 from rtstyle.frame import Frame, StreamInfo
 from rtstyle.pixels import Size
+from rtstyle.sources import grabber
+from rtstyle.sources.carrier import CarrierReader
 from rtstyle.sources.colour import Converter
 from rtstyle.sources.opening import reason, video_stream
 
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
 
 OPEN_SECONDS, READ_SECONDS = 10.0, 5.0
 AGAIN_SECONDS = 0.003
+APART = frozenset({"x11grab"})
+"""Devices that need a process of their own, see :mod:`rtstyle.sources.grabber`."""
+BUFFER_BYTES = 1 << 16
+"""Read at once from it: what a pipe holds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +51,7 @@ class DeviceSource:
     def __init__(self, device: Device) -> None:
         self.device = device
         self._container: InputContainer | None = None
+        self._grabber: CarrierReader | None = None
         self._info: StreamInfo | None = None
 
     @property
@@ -56,11 +63,11 @@ class DeviceSource:
     def __enter__(self) -> Self:
         device = self.device
         try:
-            self._container = av.open(
-                device.address, format=device.format, options=dict(device.options), timeout=(OPEN_SECONDS, READ_SECONDS)
-            )
+            self._container = self._open()
         except (FFmpegError, ValueError) as error:
-            raise SourceError(f"cannot open {device.title or device.address}: {reason(error)}") from error
+            why = (self._grabber.failure if self._grabber else "") or reason(error)
+            self.__exit__(None, None, None)
+            raise SourceError(f"cannot open {device.title or device.address}: {why}") from error
         try:
             stream = video_stream(self._container, device.title or device.address)
             context = stream.codec_context
@@ -80,8 +87,20 @@ class DeviceSource:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         container, self._container = self._container, None
+        process, self._grabber = self._grabber, None
+        if process is not None:
+            process.close()
         if container is not None:
             container.close()
+
+    def _open(self) -> InputContainer:
+        device, limits = self.device, (OPEN_SECONDS, READ_SECONDS)
+        if device.format not in APART:
+            return av.open(device.address, format=device.format, options=dict(device.options), timeout=limits)
+        options = [f"{key}={value}" for key, value in device.options.items()]
+        command = [sys.executable, "-P", grabber.__file__, device.format, device.address, *options]
+        self._grabber = CarrierReader(device.address, command)
+        return av.open(self._grabber, "r", format="nut", options={"fflags": "nobuffer"}, buffer_size=BUFFER_BYTES)
 
     def __iter__(self) -> Iterator[Frame]:
         converter = Converter()
