@@ -25,6 +25,16 @@ class Output:
         self.opened = False
         self.failed = False
 
+    @property
+    def stage(self) -> str:
+        """What writing to it is called in statistics."""
+        return f"write {self.sink.name}"
+
+    @property
+    def patience(self) -> float:
+        """Seconds that the end of a live run waits for it, beyond what every stage is given."""
+        return getattr(self.sink, "live_patience", 0.0)
+
     def put(self, frame: Frame) -> None:
         """Hand a frame over unless the output was dropped; raises :class:`Closed` once the whole run was ended."""
         try:

@@ -21,9 +21,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
-
-import numpy as np
 
 from rtstyle.background import BackgroundThread
 from rtstyle.channel import Channel, Closed
@@ -32,6 +29,7 @@ from rtstyle.engines import batch_for
 from rtstyle.frame import Frame, StreamInfo
 from rtstyle.freshness import Freshness
 from rtstyle.outputs import Guard, Output
+from rtstyle.painters import FramePainter, PlainPainter
 from rtstyle.pixels import resize
 from rtstyle.sinks.base import Sink, WindowLike
 from rtstyle.sources.base import Source
@@ -49,25 +47,6 @@ LIVE_JOIN_SECONDS = 0.6
 DRAIN_SECONDS = 2.0
 """How long outputs of a live run may take for what waits in their channels when the source has ended."""
 POLL_SECONDS = 0.02
-
-
-class FramePainter(Protocol):
-    """Paints frames of one size; unlike a Stylizer it sees when they were captured and may change more than their pixels."""
-
-    def paint_frames(self, frames: Sequence[Frame]) -> Sequence[Frame]:
-        """One painted frame for each."""
-        ...
-
-
-@dataclass(frozen=True)
-class PlainPainter:
-    """A Stylizer as a painter of frames."""
-
-    stylizer: Stylizer
-
-    def paint_frames(self, frames: Sequence[Frame]) -> Sequence[Frame]:
-        painted = self.stylizer.paint(np.stack([frame.data for frame in frames]))
-        return [frame.with_data(data) for frame, data in zip(frames, painted, strict=True)]
 
 
 def run(
@@ -149,7 +128,7 @@ class _Run:
         return max(self.config.queue, self.batch)
 
     def _stages(self) -> list[tuple[str, Callable[[], None]]]:
-        writers = [(f"write {o.sink.name}", lambda o=o: self._write(o)) for o in self.outputs if not o.sink.main_thread]
+        writers = [(o.stage, lambda o=o: self._write(o)) for o in self.outputs if not o.sink.main_thread]
         return [("read", self._read), ("paint", self._paint), *writers]
 
     def _stage(self, work: Callable[[], None]) -> None:
@@ -217,7 +196,7 @@ class _Run:
         if self.live:
             for output in self.outputs:
                 output.channel.close()  # a painter that is late does not keep the outputs from ending
-            patience = {f"write {output.sink.name}": getattr(output.sink, "live_patience", 0.0) for output in self.outputs}
+            patience = {output.stage: output.patience for output in self.outputs}
             for thread in threads:
                 thread.join(patience.get(thread.name, 0.0))
         for thread in threads:
@@ -294,7 +273,7 @@ class _Run:
             self._deliver(frame, output)
 
     def _deliver(self, frame: Frame, output: Output) -> None:
-        with self._guarding(output), self.recorder.stage(f"write {output.sink.name}"):
+        with self._guarding(output), self.recorder.stage(output.stage):
             output.sink.write(frame)
         if output.failed:
             return

@@ -1,26 +1,23 @@
-"""Every engine paints what eager float32 paints; choosing, falling back and warming up."""
+"""Every engine paints what eager float32 paints, and which one is chosen."""
 
 from __future__ import annotations
 
 import importlib.util
 import logging
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from engine_parts import Toy, frames, maker
 from torch import Tensor
 
-from rtstyle.engines import EagerEngine, Engine, auto, batch_for, open_engine, openvino
+from rtstyle.engines import EagerEngine, auto, open_engine, openvino
 from rtstyle.engines.auto import Choices
-from rtstyle.engines.fallback import FallbackEngine
 from rtstyle.engines.folding import FoldedUpsampledConv, fold_upsampling
 from rtstyle.engines.openvino import OpenVinoEngine
-from rtstyle.engines.warming import WarmingEngine
 from rtstyle.errors import MissingDependencyError, UsageError
 from rtstyle.nets.layers import UpsampledConv
 from rtstyle.nets.transformer import NetConfig, TransformerNet
@@ -47,34 +44,9 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
 
 
-def frames(count: int = 2, height: int = 48, width: int = 72) -> Tensor:
-    coarse = np.random.default_rng(0).integers(0, 256, (count, 5, 6, 3), dtype=np.uint8)
-    pictures = [np.asarray(Image.fromarray(c).resize((width, height), Image.Resampling.BICUBIC)) for c in coarse]
-    return torch.from_numpy(np.stack(pictures))
-
-
 def psnr(a: Tensor, b: Tensor) -> float:
     error = (a.double() - b.double()).square().mean().item()
     return float("inf") if error == 0 else float(10 * np.log10(255**2 / error))
-
-
-class Toy:
-    """An engine that adds a number, or fails."""
-
-    def __init__(
-        self, add: int, *, name: str = "toy", error: Exception | None = None, most: int | None = None, seconds: float = 0.0
-    ) -> None:
-        self.add, self.name, self.error, self.most, self.seconds = add, name, error, most, seconds
-        self.preferred_batch = 4
-
-    def __call__(self, frames: Tensor, style: Tensor) -> Tensor:
-        if self.error is not None:
-            raise self.error
-        if self.most is not None and len(frames) > self.most:
-            raise torch.OutOfMemoryError("out of memory")
-        if self.seconds:
-            time.sleep(self.seconds)
-        return frames + self.add + style.expand(len(frames), -1)[:, 0].to(torch.uint8)[:, None, None, None]
 
 
 @needs_openvino
@@ -227,95 +199,3 @@ def test_a_cache_that_cannot_be_used_is_no_error(tmp_path: Path) -> None:
     choices.write("openvino")
     assert choices.read() == "openvino"
     Choices("key", tmp_path / "missing").write("eager")
-
-
-def maker(engine: Engine) -> Callable[[], Engine]:
-    return lambda: engine
-
-
-def test_a_failing_engine_is_replaced_and_reported_once(caplog: pytest.LogCaptureFixture) -> None:
-    engine = FallbackEngine([maker(Toy(1, name="fast", error=RuntimeError("no compiler\nmore"))), maker(Toy(2, name="plain"))])
-    batch = frames()
-    with caplog.at_level(logging.WARNING):
-        for _ in range(3):
-            assert torch.equal(engine(batch, torch.zeros(1)), batch + 2)
-    assert [record.message for record in caplog.records] == ["engine 'fast' failed (no compiler); going on with 'plain'"]
-    assert engine.name == "plain"
-
-
-def test_the_last_engine_s_error_is_the_caller_s() -> None:
-    with pytest.raises(RuntimeError, match="broken"):
-        FallbackEngine([maker(Toy(0, error=RuntimeError("broken")))])(frames(), torch.zeros(1))
-
-
-def test_too_little_memory_makes_batches_smaller(caplog: pytest.LogCaptureFixture) -> None:
-    engine = FallbackEngine([maker(Toy(1, most=2))])
-    batch, styles = frames(7), torch.arange(7.0)[:, None]
-    with caplog.at_level(logging.WARNING):
-        painted = [engine(batch, styles) for _ in range(2)]
-    expected = batch + 1 + styles.to(torch.uint8)[:, :, None, None]
-    assert all(torch.equal(p, expected) for p in painted)
-    assert engine.preferred_batch <= 2
-    assert len(caplog.records) <= 2
-
-
-def test_a_batch_is_measured_where_an_engine_can() -> None:
-    class Measured(Toy):
-        def measure_batch(self, height: int, width: int) -> int:
-            if height > 1000:
-                raise torch.OutOfMemoryError("out of memory")
-            return height // 10
-
-    assert batch_for(Toy(0), 360, 640) == 4
-    assert batch_for(FallbackEngine([maker(Toy(0))]), 360, 640) == 4
-    assert batch_for(FallbackEngine([maker(Measured(0))]), 360, 640) == 36
-    assert batch_for(FallbackEngine([maker(Measured(0))]), 2160, 3840) == 4, "a failed measurement is no failure"
-
-
-def test_warming_paints_at_once_and_swaps_when_the_faster_is_ready() -> None:
-    allowed = threading.Event()
-    chosen: list[str] = []
-
-    class Slow(Toy):
-        def __call__(self, frames: Tensor, style: Tensor) -> Tensor:
-            threading.Event().wait(0.02)
-            return super().__call__(frames, style)
-
-    def make() -> Engine:
-        assert allowed.wait(30)
-        return Toy(2, name="fast")
-
-    engine, batch = WarmingEngine(Slow(1, name="first"), make, measured=chosen.append), frames()
-    assert torch.equal(engine(batch, torch.zeros(1)), batch + 1)
-    assert engine.name == "first"
-    allowed.set()
-    assert engine.wait(30)
-    assert torch.equal(engine(batch, torch.zeros(1)), batch + 2)
-    assert (engine.name, chosen) == ("fast", ["fast"])
-    other = frames(1, 32, 32)
-    assert torch.equal(engine(other, torch.zeros(1)), other + 1)  # a new shape does not wait either
-    assert engine.wait(30)
-    assert torch.equal(engine(other, torch.zeros(1)), other + 2)
-
-
-def test_warming_survives_an_engine_that_cannot_start_or_breaks() -> None:
-    def fail() -> Engine:
-        raise RuntimeError("no compiler")
-
-    batch = frames()
-    never = WarmingEngine(Toy(1), fail)
-    for _ in range(2):
-        assert torch.equal(never(batch, torch.zeros(1)), batch + 1)
-        assert never.wait(30)
-
-    class Slow(Toy):
-        def __call__(self, frames: Tensor, style: Tensor) -> Tensor:
-            threading.Event().wait(0.02)
-            return super().__call__(frames, style)
-
-    fast = Toy(2)
-    breaks = WarmingEngine(Slow(1), maker(fast))
-    breaks(batch, torch.zeros(1))
-    assert breaks.wait(30)
-    fast.error = RuntimeError("lost")
-    assert torch.equal(breaks(batch, torch.zeros(1)), batch + 1)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rtstyle.frame import Frame
-from rtstyle.pipeline import FramePainter
+from rtstyle.painters import FramePainter
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from typing import Protocol
 from rtstyle.config import RunConfig, target_size
 from rtstyle.errors import RTStyleError, UsageError
 from rtstyle.frame import StreamInfo
-from rtstyle.pipeline import FramePainter, PlainPainter, run
+from rtstyle.painters import FramePainter, PlainPainter
+from rtstyle.pipeline import run
 from rtstyle.sinks.address import is_broadcast
 from rtstyle.sinks.broadcast import BroadcastSink
 from rtstyle.sinks.encoders import EDIT_LISTS, VideoOptions

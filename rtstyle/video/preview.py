@@ -9,7 +9,7 @@ from pathlib import Path
 from rtstyle.config import target_size
 from rtstyle.errors import SourceError, UsageError
 from rtstyle.frame import Frame
-from rtstyle.pipeline import PlainPainter
+from rtstyle.painters import PlainPainter
 from rtstyle.pixels import Pixels, resize
 from rtstyle.sinks.images import write_still
 from rtstyle.sources.video import VideoSource

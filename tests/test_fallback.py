@@ -1,0 +1,103 @@
+"""An engine that fails is replaced, one that needs time is waited for while another paints, and memory bounds a batch."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+import pytest
+import torch
+from engine_parts import Toy, frames, maker
+from torch import Tensor
+
+from rtstyle.engines import Engine, batch_for
+from rtstyle.engines.fallback import FallbackEngine
+from rtstyle.engines.warming import WarmingEngine
+
+
+def test_a_failing_engine_is_replaced_and_reported_once(caplog: pytest.LogCaptureFixture) -> None:
+    engine = FallbackEngine([maker(Toy(1, name="fast", error=RuntimeError("no compiler\nmore"))), maker(Toy(2, name="plain"))])
+    batch = frames()
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            assert torch.equal(engine(batch, torch.zeros(1)), batch + 2)
+    assert [record.message for record in caplog.records] == ["engine 'fast' failed (no compiler); going on with 'plain'"]
+    assert engine.name == "plain"
+
+
+def test_the_last_engine_s_error_is_the_caller_s() -> None:
+    with pytest.raises(RuntimeError, match="broken"):
+        FallbackEngine([maker(Toy(0, error=RuntimeError("broken")))])(frames(), torch.zeros(1))
+
+
+def test_too_little_memory_makes_batches_smaller(caplog: pytest.LogCaptureFixture) -> None:
+    engine = FallbackEngine([maker(Toy(1, most=2))])
+    batch, styles = frames(7), torch.arange(7.0)[:, None]
+    with caplog.at_level(logging.WARNING):
+        painted = [engine(batch, styles) for _ in range(2)]
+    expected = batch + 1 + styles.to(torch.uint8)[:, :, None, None]
+    assert all(torch.equal(p, expected) for p in painted)
+    assert engine.preferred_batch <= 2
+    assert len(caplog.records) <= 2
+
+
+def test_a_batch_is_measured_where_an_engine_can() -> None:
+    class Measured(Toy):
+        def measure_batch(self, height: int, width: int) -> int:
+            if height > 1000:
+                raise torch.OutOfMemoryError("out of memory")
+            return height // 10
+
+    assert batch_for(Toy(0), 360, 640) == 4
+    assert batch_for(FallbackEngine([maker(Toy(0))]), 360, 640) == 4
+    assert batch_for(FallbackEngine([maker(Measured(0))]), 360, 640) == 36
+    assert batch_for(FallbackEngine([maker(Measured(0))]), 2160, 3840) == 4, "a failed measurement is no failure"
+
+
+def test_warming_paints_at_once_and_swaps_when_the_faster_is_ready() -> None:
+    allowed = threading.Event()
+    chosen: list[str] = []
+
+    class Slow(Toy):
+        def __call__(self, frames: Tensor, style: Tensor) -> Tensor:
+            threading.Event().wait(0.02)
+            return super().__call__(frames, style)
+
+    def make() -> Engine:
+        assert allowed.wait(30)
+        return Toy(2, name="fast")
+
+    engine, batch = WarmingEngine(Slow(1, name="first"), make, measured=chosen.append), frames()
+    assert torch.equal(engine(batch, torch.zeros(1)), batch + 1)
+    assert engine.name == "first"
+    allowed.set()
+    assert engine.wait(30)
+    assert torch.equal(engine(batch, torch.zeros(1)), batch + 2)
+    assert (engine.name, chosen) == ("fast", ["fast"])
+    other = frames(1, 32, 32)
+    assert torch.equal(engine(other, torch.zeros(1)), other + 1)  # a new shape does not wait either
+    assert engine.wait(30)
+    assert torch.equal(engine(other, torch.zeros(1)), other + 2)
+
+
+def test_warming_survives_an_engine_that_cannot_start_or_breaks() -> None:
+    def fail() -> Engine:
+        raise RuntimeError("no compiler")
+
+    batch = frames()
+    never = WarmingEngine(Toy(1), fail)
+    for _ in range(2):
+        assert torch.equal(never(batch, torch.zeros(1)), batch + 1)
+        assert never.wait(30)
+
+    class Slow(Toy):
+        def __call__(self, frames: Tensor, style: Tensor) -> Tensor:
+            threading.Event().wait(0.02)
+            return super().__call__(frames, style)
+
+    fast = Toy(2)
+    breaks = WarmingEngine(Slow(1), maker(fast))
+    breaks(batch, torch.zeros(1))
+    assert breaks.wait(30)
+    fast.error = RuntimeError("lost")
+    assert torch.equal(breaks(batch, torch.zeros(1)), batch + 1)
