@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 
 from rtstyle.cost import Cost
-from rtstyle.engines.compiled import fast_dtype
 from rtstyle.engines.stages import synchronize
+from rtstyle.precision import painting_dtype
 
 MATRIX = {"cuda": 8192}
 COPIED_BYTES = {"cuda": 1 << 30}
@@ -41,7 +41,7 @@ def measure_roof(device: torch.device) -> Roof:
     """Time one matrix product and one copy, the best of a few turns."""
     side = MATRIX.get(device.type, MATRIX_ELSEWHERE)
     count = COPIED_BYTES.get(device.type, COPIED_BYTES_ELSEWHERE)
-    a = torch.ones(side, side, device=device, dtype=fast_dtype(device))
+    a = torch.ones(side, side, device=device, dtype=painting_dtype(device))
     source = torch.zeros(count, dtype=torch.uint8, device=device)
     target = torch.empty_like(source)
     return Roof(

@@ -61,7 +61,7 @@ def test_lbfgs_goes_on_from_a_checkpoint(tmp_path: Path, weights: dict[str, Path
         ({}, False, "use adam with --full"),
         ({"strength_share": 0.25}, True, "without chance"),
         ({"temporal_weight": 1.0}, True, "without chance"),
-        ({"optimizer": "sgd"}, True, "legal: adam, lbfgs"),
+        ({"optimizer": "sgd"}, True, "legal: adam, muon, lbfgs"),
     ],
 )
 def test_lbfgs_is_refused_where_it_does_not_apply(

@@ -32,7 +32,10 @@ def train(
     batch_size: Annotated[int | None, typer.Option(min=1, help="Photos a step.")] = None,
     image_size: Annotated[int | None, typer.Option(min=64, help="Side of the training crops in pixels.")] = None,
     optimizer: Annotated[
-        str | None, typer.Option(help="adam, or lbfgs: fits the vector to one batch of photos that stays (--batch-size 16).")
+        str | None,
+        typer.Option(
+            help="adam, muon (with --full), or lbfgs: fits the vector to one batch of photos that stays (--batch-size 16)."
+        ),
     ] = None,
     lr: Annotated[float | None, typer.Option(help="Learning rate (of the vector, or with --full of the network).")] = None,
     style_weight: Annotated[float | None, typer.Option(min=0.0, help="More paint; content has the weight 1.")] = None,

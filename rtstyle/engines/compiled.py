@@ -12,10 +12,11 @@ from rtstyle.engines.base import FrameNetwork
 from rtstyle.engines.folding import fold_upsampling
 from rtstyle.engines.stages import Lap
 from rtstyle.nets import StyleNetwork
+from rtstyle.precision import painting_dtype
 
 
 class CompiledEngine:
-    """Runs the network through TorchInductor in ``dtype``: by default bfloat16 where the processor has it, else float32.
+    """Runs the network through TorchInductor in ``dtype``: by default the one in which the device is fastest.
 
     Every new shape compiles when first painted, which takes from seconds to a minute; a compiler that is not there shows then,
     as a RuntimeError.
@@ -26,7 +27,7 @@ class CompiledEngine:
 
     def __init__(self, network: StyleNetwork, device: torch.device, dtype: torch.dtype | None = None) -> None:
         self.device = device
-        self.dtype = dtype or fast_dtype(device)
+        self.dtype = dtype or painting_dtype(device)
         module = FrameNetwork(fold_upsampling(copy.deepcopy(network).float()), self.dtype).eval().to(device, self.dtype)
         self.module = module.to(memory_format=torch.channels_last)
         self._compiled = torch.compile(self.module, dynamic=False)
@@ -47,12 +48,3 @@ class CompiledEngine:
             painted = painted.cpu()
             lap("download")
             return painted
-
-
-def fast_dtype(device: torch.device) -> torch.dtype:
-    """The fastest dtype that ``device`` computes in hardware."""
-    if device.type == "cuda":
-        return torch.float16
-    if device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported() and torch.cpu._is_avx512_bf16_supported():  # pyright: ignore[reportPrivateUsage]
-        return torch.bfloat16
-    return torch.float32

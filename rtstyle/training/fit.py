@@ -15,12 +15,12 @@ from rtstyle.nets import StyleNetwork, build_network
 from rtstyle.perceptual.losses import content_loss, gram_matrices, style_loss
 from rtstyle.perceptual.network import LossNetwork
 from rtstyle.pixels import Pixels, resize, scaled_size
+from rtstyle.precision import autocast
 from rtstyle.styles import StyleBank, StyleEntry
 from rtstyle.training.data import as_batch, held_out, load_painting, load_pictures, training_photos
 from rtstyle.training.export import export_style
 from rtstyle.training.loop import Listener, Trainer
 from rtstyle.training.recipe import Recipe, StyleSource
-from rtstyle.training.steps import autocast
 
 MEASURED_PHOTOS = 6
 MEASURED_SIDE = 256

@@ -21,14 +21,16 @@ from rtstyle.nets import StyleNetwork
 from rtstyle.perceptual.losses import style_target
 from rtstyle.perceptual.network import LossNetwork
 from rtstyle.pixels import centre_square
+from rtstyle.precision import autocast, training_dtype
 from rtstyle.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 from rtstyle.training.data import PhotoBatches, as_batch, load_painting, load_picture, load_pictures
 from rtstyle.training.model import StyleTable, TrainingStep
+from rtstyle.training.muon import is_hidden_kernel
 from rtstyle.training.objective import Objective
 from rtstyle.training.recipe import Recipe
 from rtstyle.training.record import LOG, Record
 from rtstyle.training.sheet import contact_sheet, save_picture
-from rtstyle.training.steps import Steps, autocast, autocast_dtype, check_optimizer
+from rtstyle.training.steps import Steps, check_optimizer
 from rtstyle.training.teacher import Lesson, Lessons
 
 SHOWN = ("content", "style", "temporal")
@@ -82,7 +84,7 @@ class Trainer:
         self.device = device
         self.rank, self.world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
         self.generator = torch.Generator().manual_seed(recipe.seed * 1000 + self.rank)
-        precision = autocast_dtype(device)
+        precision = training_dtype(device)
         check_optimizer(recipe, freeze_network=freeze_network, workers=self.world, precision=precision)
         self.loss_network = LossNetwork(recipe.layers, weights=loss_weights, name=recipe.loss_network).to(device)
         if precision is not torch.float32:
@@ -96,9 +98,11 @@ class Trainer:
         if self.world > 1:
             forward = DistributedDataParallel(self.step_module)
         groups = [{"params": list(self.step_module.table.parameters()), "lr": recipe.vector_learning_rate}]
+        kernels: dict[str, Any] | None = None
         if not freeze_network:
             groups += network_groups(network, recipe.learning_rate)
-        self.steps = Steps(recipe, forward, groups, device, precision)
+            kernels = take_kernels(groups[1], recipe.kernel_learning_rate) if recipe.optimizer == "muon" else None
+        self.steps = Steps(recipe, forward, groups, device, precision, kernels=kernels)
         self.photos = self._photo_batches(photos, teacher)
         self.preview = load_pictures(preview_photos, SHEET_PHOTOS)
         self.step = 0
@@ -201,7 +205,7 @@ class Trainer:
             "recipe": self.recipe.to_table(),
             "network": self.network.state_dict(),
             "vectors": self.vectors,
-            "optimizer": self.steps.optimizer.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.steps.optimizers],
             "step": self.step,
             "rate_scale": self.steps.rate_scale,
             "generator": self.generator.get_state(),
@@ -214,7 +218,8 @@ class Trainer:
         try:
             self.network.load_state_dict(state["network"])
             self.start_from(state["vectors"])
-            self.steps.optimizer.load_state_dict(state["optimizer"])
+            for optimizer, held in zip(self.steps.optimizers, state["optimizers"], strict=True):
+                optimizer.load_state_dict(held)
         except (RuntimeError, ValueError, KeyError) as error:
             raise UsageError(f"the checkpoint in {self.run_folder} is of another recipe: {error}") from error
         self.step, self.steps.rate_scale = int(state["step"]), float(state["rate_scale"])
@@ -246,6 +251,13 @@ def network_groups(network: StyleNetwork, rate: float) -> list[dict[str, Any]]:
     own = [p for p in network.parameters() if p not in known]
     groups: list[dict[str, Any]] = [{"params": own, "lr": rate}]
     return [*groups, {"params": borrowed, "lr": BORROWED_RATE * rate}] if borrowed else groups
+
+
+def take_kernels(group: dict[str, Any], rate: float) -> dict[str, Any] | None:
+    """Move the hidden kernels out of ``group`` into one of their own, at ``rate``; None where there are none."""
+    kernels = [p for p in group["params"] if is_hidden_kernel(p)]
+    group["params"] = [p for p in group["params"] if not is_hidden_kernel(p)]
+    return {"params": kernels, "lr": rate} if kernels else None
 
 
 def painting_targets(

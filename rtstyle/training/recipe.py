@@ -50,10 +50,13 @@ class Recipe(LossConfig):
     """Side of the square training crops, in pixels."""
     photo_scale: tuple[int, int] = (288, 448)
     """Range of short sides to which a photo is scaled before the crop."""
-    optimizer: Literal["adam", "lbfgs"] = "adam"
-    """``lbfgs`` fits style vectors, with the network frozen, on one batch of photos that stays; see ``training.steps``."""
+    optimizer: Literal["adam", "muon", "lbfgs"] = "adam"
+    """``muon`` trains the hidden kernels by Muon and the rest by Adam. ``lbfgs`` fits style vectors, with the network frozen,
+    on one batch of photos that stays; see ``training.steps``."""
     learning_rate: float = 3e-3
     vector_learning_rate: float = 6e-3
+    kernel_learning_rate: float = 0.01
+    """With ``muon``: how much of its own size a hidden kernel moves in a step."""
     warmup: int = 50
     temporal_weight: float = 100.0
     feature_temporal_weight: float = 0.2
@@ -68,7 +71,7 @@ class Recipe(LossConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("steps", "batch_size", "learning_rate", "vector_learning_rate"):
+        for name in ("steps", "batch_size", "learning_rate", "vector_learning_rate", "kernel_learning_rate"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):
                 raise UsageError(f"{name} is {value}; it must be a number above 0")
@@ -76,7 +79,7 @@ class Recipe(LossConfig):
             raise UsageError(f"image_size is {self.image_size}; it must be a multiple of {self.net.multiple}, at least 64")
         if not self.image_size <= self.photo_scale[0] <= self.photo_scale[1]:
             raise UsageError(f"photo_scale {self.photo_scale} must be a rising range from image_size ({self.image_size}) up")
-        check_choice(self, "optimizer", ("adam", "lbfgs"))
+        check_choice(self, "optimizer", ("adam", "muon", "lbfgs"))
 
     @classmethod
     def load(cls, path: Path) -> Recipe:

@@ -1,4 +1,4 @@
-"""One step down: Adam where the photos change from step to step, L-BFGS where they stay."""
+"""One step down: Adam or Muon where the photos change from step to step, L-BFGS where they stay."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from rtstyle.errors import UsageError
+from rtstyle.precision import autocast
+from rtstyle.training.muon import Muon
 from rtstyle.training.objective import StepLosses
 from rtstyle.training.recipe import Recipe
 
@@ -26,10 +28,20 @@ MEMORY = 20
 
 
 class Steps:
-    """Changes the parameters of ``groups`` so that what ``forward(photos, chosen, taught)`` returns falls."""
+    """Changes the parameters of ``groups`` so that what ``forward(photos, chosen, taught)`` returns falls.
+
+    ``kernels`` is the group that Muon is to train, where there is one.
+    """
 
     def __init__(
-        self, recipe: Recipe, forward: nn.Module, groups: Sequence[dict[str, Any]], device: torch.device, precision: torch.dtype
+        self,
+        recipe: Recipe,
+        forward: nn.Module,
+        groups: Sequence[dict[str, Any]],
+        device: torch.device,
+        precision: torch.dtype,
+        *,
+        kernels: dict[str, Any] | None = None,
     ) -> None:
         self.recipe = recipe
         self.forward = forward
@@ -38,20 +50,25 @@ class Steps:
         self.rate_scale = 1.0
         """Halved whenever the numbers diverge."""
         self.usual: float | None = None
-        self.base_rates = [group["lr"] for group in groups]
-        self.trainable: list[nn.Parameter] = [p for group in groups for p in group["params"]]
-        self.optimizer = self._lbfgs() if recipe.optimizer == "lbfgs" else torch.optim.Adam(groups)
+        self.trainable: list[nn.Parameter] = [p for group in (*groups, *([kernels] if kernels else ())) for p in group["params"]]
+        self.optimizers: list[torch.optim.Optimizer]
+        if recipe.optimizer == "lbfgs":
+            self.optimizers = [self._lbfgs()]
+        else:
+            self.optimizers = [torch.optim.Adam(groups), *([Muon([kernels], kernels["lr"])] if kernels else ())]
+        self.base_rates = [group["lr"] for group in self._groups()]
         self.scaler = torch.amp.GradScaler(device.type, enabled=precision is torch.float16)  # type: ignore[attr-defined]
 
     def take(self, step: int, photos: Tensor, chosen: Tensor, taught: Tensor | None) -> StepLosses | None:
         """Step number ``step``; returns the losses it started from, or None where it was skipped as not finite."""
-        if isinstance(self.optimizer, torch.optim.LBFGS):
-            return self._descend(step, photos, chosen, taught)
+        if isinstance(self.optimizers[0], torch.optim.LBFGS):
+            return self._descend(self.optimizers[0], step, photos, chosen, taught)
         factor = self.rate_scale * learning_rate_factor(step, self.recipe.steps, self.recipe.warmup)
-        for group, rate in zip(self.optimizer.param_groups, self.base_rates, strict=True):
+        for group, rate in zip(self._groups(), self.base_rates, strict=True):
             group["lr"] = rate * factor
         losses = self._evaluate(photos, chosen, taught)
-        self.scaler.unscale_(self.optimizer)
+        for optimizer in self.optimizers:
+            self.scaler.unscale_(optimizer)
         norm = nn.utils.clip_grad_norm_(self.trainable, LARGEST_GRADIENT)
         total = float(losses.total.detach())
         wrong = "is not finite" if not (math.isfinite(total) and torch.isfinite(norm)) else self._diverged(total)
@@ -61,18 +78,25 @@ class Steps:
             self.scaler.update()
             return None
         self.usual = total if self.usual is None else USUAL * self.usual + (1 - USUAL) * total
-        self.scaler.step(self.optimizer)
+        for optimizer in self.optimizers:
+            self.scaler.step(optimizer)
         self.scaler.update()
         return losses
 
     def _evaluate(self, photos: Tensor, chosen: Tensor, taught: Tensor | None) -> StepLosses:
-        self.optimizer.zero_grad(set_to_none=True)
+        for parameter in self.trainable:
+            parameter.grad = None
         with autocast(self.device, self.precision):
             losses: StepLosses = self.forward(photos, chosen, taught)
         self.scaler.scale(losses.total).backward()
         return losses
 
-    def _descend(self, step: int, photos: Tensor, chosen: Tensor, taught: Tensor | None) -> StepLosses | None:
+    def _groups(self) -> list[dict[str, Any]]:
+        return [group for optimizer in self.optimizers for group in optimizer.param_groups]
+
+    def _descend(
+        self, lbfgs: torch.optim.LBFGS, step: int, photos: Tensor, chosen: Tensor, taught: Tensor | None
+    ) -> StepLosses | None:
         """One iteration of L-BFGS with its line search: two evaluations at least."""
         found: list[StepLosses] = []
         before = [p.detach().clone() for p in self.trainable]
@@ -81,14 +105,14 @@ class Steps:
             found.append(self._evaluate(photos, chosen, taught))
             return found[-1].total
 
-        self.optimizer.step(evaluate)  # type: ignore[arg-type]
+        lbfgs.step(evaluate)  # type: ignore[arg-type]
         if torch.isfinite(found[0].total) and all(torch.isfinite(p).all() for p in self.trainable):
             return found[0]
         with torch.no_grad():
             for p, kept in zip(self.trainable, before, strict=True):
                 p.copy_(kept)
         self._halve(step)
-        self.optimizer = self._lbfgs()
+        self.optimizers = [self._lbfgs()]
         return None
 
     def _diverged(self, total: float) -> str:
@@ -134,17 +158,3 @@ def learning_rate_factor(step: int, steps: int, warmup: int) -> float:
         return (step + 1) / warmup
     progress = min(1.0, (step - warmup) / max(1, steps - warmup))
     return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress))
-
-
-def autocast_dtype(device: torch.device) -> torch.dtype:
-    """bfloat16 where the device computes in it, float16 on older GPUs, else float32."""
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
-    if device.type == "cpu":
-        return torch.bfloat16 if torch.ops.mkldnn._is_mkldnn_bf16_supported() else torch.float32
-    return torch.float32
-
-
-def autocast(device: torch.device, precision: torch.dtype) -> torch.autocast:
-    """A context in which networks run in ``precision``."""
-    return torch.autocast(device.type, dtype=precision, enabled=precision is not torch.float32)
