@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,24 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if manifest.get("format") != FORMAT or "tiers" not in manifest:
         raise WeightsError(f"{path} has format {manifest.get('format')}; this rtstyle reads format {FORMAT}")
     return manifest
+
+
+def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Put a manifest in place of the one there, whole or not at all."""
+    partial = folder / f"{MANIFEST}.partial"
+    partial.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    partial.replace(folder / MANIFEST)
+
+
+def record_metrics(folder: Path, tier: str, metrics: Mapping[str, Mapping[str, float]]) -> None:
+    """Write figures beside the styles they are of, in the manifest; raises :class:`WeightsError` where it cannot be written."""
+    manifest = read_manifest(folder)
+    for name, figures in metrics.items():
+        manifest["tiers"][tier]["styles"][name]["metrics"] = dict(figures)
+    try:
+        write_manifest(folder, manifest)
+    except OSError as error:
+        raise WeightsError(f"cannot write to {folder} ({error}); give --weights a folder of your own") from error
 
 
 def sha256_of(path: Path) -> str:

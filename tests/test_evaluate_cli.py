@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from fractions import Fraction
 from pathlib import Path
 
@@ -22,8 +23,10 @@ from rtstyle.evaluate.strength import StrengthPoint, falls_until_full, psnr
 from rtstyle.nets import build_network
 from rtstyle.nets.transformer import NetConfig
 from rtstyle.perceptual.backbones import BACKBONES, build_backbone
+from rtstyle.styles import StyleBank
 from rtstyle.training.export import export_tier
 from rtstyle.training.recipe import Recipe, StyleSource
+from rtstyle.weightfiles import read_manifest
 
 NAMES = ("wave", "scream")
 
@@ -116,6 +119,23 @@ def test_quality(weights: Path, paintings: Path, photos: Path, vgg: Path, tmp_pa
     assert wave["style"] == "wave"
     assert wave["content_loss"] > 0
     assert f"{wave['style_loss']:.3f}" in output
+
+
+def test_quality_recorded(weights: Path, paintings: Path, photos: Path, vgg: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(weights, tmp_path / "weights")
+    report = tmp_path / "quality.json"
+    options = ("--paintings", paintings, "--weights", folder, "--loss-weights", vgg, "--json", report, "--record")
+    invoke("quality", photos, *options)
+    before, after = (read_manifest(f)["tiers"]["live"]["styles"] for f in (weights, folder))
+    for measured in json.loads(report.read_text())["styles"]:
+        name = measured["style"]
+        expected = {"content": round(measured["content_loss"], 3), "style": round(measured["style_loss"], 4)}
+        assert after[name] == {**before[name], "metrics": expected}
+    assert set(StyleBank.load(tier="live", folder=folder).vectors) == set(NAMES)
+    with pytest.raises(UsageError, match="leave out --style"):
+        invoke("quality", photos, *options, "--style", "wave")
+    with pytest.raises(UsageError, match="and --strength"):
+        invoke("quality", photos, *options, "--strength", 0.5)
 
 
 def test_strength(weights: Path, paintings: Path, photos: Path, vgg: Path, tmp_path: Path) -> None:

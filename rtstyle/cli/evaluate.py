@@ -38,15 +38,20 @@ def quality(
     weights: WeightsOption = None,
     loss_weights: LossWeightsOption = None,
     json: JsonOption = None,
+    record: Annotated[bool, typer.Option("--record", help="Write the figures into the weights' manifest as well.")] = False,
 ) -> None:
     """Content and style loss on held-out photos (0 is the photo itself, and the painting's own statistics)."""
     from tqdm import tqdm
 
+    from rtstyle.errors import UsageError
     from rtstyle.evaluate.painters import open_painters
     from rtstyle.evaluate.perceptual import measure_quality, quoted_photos
     from rtstyle.evaluate.report import as_table, check_report_path, quality_table, write_json
+    from rtstyle.weightfiles import record_metrics, weights_folder
 
     check_report_path(json)
+    if record and (style is not None or strength != 1):
+        raise UsageError("--record keeps the figures of a tier as it is; leave out --style and --strength")
     stylizer, painters = open_painters(style, tier=tier.value, device=device, weights=weights, strength=strength)
     paths = quoted_photos(photos, limit=limit)
     meter = _open_meter(painters, paintings, loss_weights, device)
@@ -57,6 +62,9 @@ def quality(
     if json is not None:
         about = {"tier": stylizer.bank.tier, "strength": strength, "photos": [path.name for path in paths]}
         write_json({**about, "styles": [as_table(result) for result in results]}, json)
+    if record:
+        figures = {r.style: {"content": round(r.content_loss, 3), "style": round(r.style_loss, 4)} for r in results}
+        record_metrics(weights or weights_folder(), stylizer.bank.tier, figures)
 
 
 @app.command()

@@ -19,7 +19,7 @@ from rtstyle.errors import TrainingError
 from rtstyle.nets import StyleNetwork, network_table
 from rtstyle.styles import StyleBank, StyleEntry, load_style_file
 from rtstyle.training.recipe import Recipe
-from rtstyle.weightfiles import FORMAT, MANIFEST, network_sha256, read_manifest, sha256_of
+from rtstyle.weightfiles import FORMAT, MANIFEST, network_sha256, read_manifest, sha256_of, write_manifest
 
 LEAST_PSNR = 45.0
 """In dB: what rounding the exported network to float16 may cost."""
@@ -33,7 +33,6 @@ def export_tier(
     *,
     steps: int,
     recipe_file: Path | None = None,
-    metrics: Mapping[str, dict[str, float]] | None = None,
 ) -> None:
     """Write a tier of a weights folder: the network, a file a style and the tier's part of the manifest.
 
@@ -66,14 +65,11 @@ def export_tier(
             terms=source.terms,
             file=style.relative_to(folder).as_posix(),
             sha256=sha256_of(style),
-            metrics=dict((metrics or {}).get(source.name, {})),
         )
         table["styles"][source.name] = asdict(entry)
     manifest: dict[str, Any] = read_manifest(folder) if (folder / MANIFEST).exists() else {"format": FORMAT, "tiers": {}}
     manifest["tiers"][recipe.tier] = table
-    partial = folder / f"{MANIFEST}.partial"
-    partial.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    partial.replace(folder / MANIFEST)
+    write_manifest(folder, manifest)
     bank = StyleBank.load(tier=recipe.tier, folder=folder)
     _verify(network, vectors[0], bank.network, bank.vectors[recipe.styles[0].name])
 
