@@ -14,7 +14,9 @@ from rtstyle.nets import ARCHITECTURES, StyleNetwork, build_network, network_con
 from rtstyle.perceptual.backbones import build_backbone
 from rtstyle.styles import StyleBank
 from rtstyle.stylizer import Stylizer
-from rtstyle.training.loop import network_groups
+from rtstyle.training.groups import parameter_groups
+from rtstyle.training.model import StyleTable
+from rtstyle.training.recipe import Recipe
 
 SMALL: dict[str, dict[str, Any]] = {
     "transformer": {"width": 4, "blocks": 1, "deep_blocks": 1},
@@ -209,7 +211,8 @@ def test_the_noise_of_a_bank_is_turned_up() -> None:
 
 def test_what_is_borrowed_learns_slowly() -> None:
     network = small("vgg_decoder")
-    groups = network_groups(network, rate=1e-2)
+    recipe, table = Recipe(learning_rate=1e-2), StyleTable(network.neutral_style()[None])
+    groups, _ = parameter_groups(recipe, network, table, freeze_network=False)
     before = {name: p.detach().clone() for name, p in network.named_parameters()}
     optimizer = torch.optim.Adam(groups)
     network(torch.rand(1, 3, 32, 48), network.neutral_style()).square().mean().backward()

@@ -8,7 +8,6 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -24,8 +23,8 @@ from rtstyle.pixels import centre_square
 from rtstyle.precision import autocast, training_dtype
 from rtstyle.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 from rtstyle.training.data import PhotoBatches, as_batch, load_painting, load_picture, load_pictures
+from rtstyle.training.groups import parameter_groups
 from rtstyle.training.model import StyleTable, TrainingStep
-from rtstyle.training.muon import is_hidden_kernel
 from rtstyle.training.objective import Objective
 from rtstyle.training.recipe import Recipe
 from rtstyle.training.record import LOG, Record
@@ -35,9 +34,6 @@ from rtstyle.training.teacher import Lesson, Lessons
 
 SHOWN = ("content", "style", "temporal")
 SHEET_PHOTOS = 4
-BORROWED_RATE = 0.03
-"""Share of the learning rate at which a classifier's layers train on. At the full rate Adam takes them, whose weights are small,
-apart within a few steps, and with them what the decoder reads the photo from."""
 PATIENCE = 10
 """Bad steps in a row after which training gives up."""
 
@@ -97,11 +93,7 @@ class Trainer:
         forward: nn.Module = self.step_module
         if self.world > 1:
             forward = DistributedDataParallel(self.step_module)
-        groups = [{"params": list(self.step_module.table.parameters()), "lr": recipe.vector_learning_rate}]
-        kernels: dict[str, Any] | None = None
-        if not freeze_network:
-            groups += network_groups(network, recipe.learning_rate)
-            kernels = take_kernels(groups[1], recipe.kernel_learning_rate) if recipe.optimizer == "muon" else None
+        groups, kernels = parameter_groups(recipe, network, self.step_module.table, freeze_network=freeze_network)
         self.steps = Steps(recipe, forward, groups, device, precision, kernels=kernels)
         self.photos = self._photo_batches(photos, teacher)
         self.preview = load_pictures(preview_photos, SHEET_PHOTOS)
@@ -242,22 +234,6 @@ class Trainer:
 
     def _log(self) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext() if self.rank else self.record.log(self.run_folder / LOG, fresh=not self.step)
-
-
-def network_groups(network: StyleNetwork, rate: float) -> list[dict[str, Any]]:
-    """The optimizer's groups for a network: its own parameters, and those it borrowed, at their rates."""
-    borrowed = network.borrowed()
-    known = set(borrowed)
-    own = [p for p in network.parameters() if p not in known]
-    groups: list[dict[str, Any]] = [{"params": own, "lr": rate}]
-    return [*groups, {"params": borrowed, "lr": BORROWED_RATE * rate}] if borrowed else groups
-
-
-def take_kernels(group: dict[str, Any], rate: float) -> dict[str, Any] | None:
-    """Move the hidden kernels out of ``group`` into one of their own, at ``rate``; None where there are none."""
-    kernels = [p for p in group["params"] if is_hidden_kernel(p)]
-    group["params"] = [p for p in group["params"] if not is_hidden_kernel(p)]
-    return {"params": kernels, "lr": rate} if kernels else None
 
 
 def painting_targets(

@@ -60,5 +60,5 @@ def orthogonalise(matrix: Tensor) -> Tensor:
 
 
 def is_hidden_kernel(parameter: Tensor) -> bool:
-    """Whether Muon is for it: a convolution's kernel between two hidden layers. The rest is Adam's."""
+    """Whether Muon is for it: the kernel of a convolution whose result stays inside the network. The rest is Adam's."""
     return parameter.ndim == 4 and parameter.shape[0] > COLOURS

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from rtstyle.errors import UsageError
 from rtstyle.precision import autocast
+from rtstyle.training.groups import Group
 from rtstyle.training.muon import Muon
 from rtstyle.training.objective import StepLosses
 from rtstyle.training.recipe import Recipe
@@ -37,11 +37,11 @@ class Steps:
         self,
         recipe: Recipe,
         forward: nn.Module,
-        groups: Sequence[dict[str, Any]],
+        groups: Sequence[Group],
         device: torch.device,
         precision: torch.dtype,
         *,
-        kernels: dict[str, Any] | None = None,
+        kernels: Group | None = None,
     ) -> None:
         self.recipe = recipe
         self.forward = forward
@@ -50,12 +50,13 @@ class Steps:
         self.rate_scale = 1.0
         """Halved whenever the numbers diverge."""
         self.usual: float | None = None
-        self.trainable: list[nn.Parameter] = [p for group in (*groups, *([kernels] if kernels else ())) for p in group["params"]]
+        by_muon = [kernels] if kernels else []
+        self.trainable: list[nn.Parameter] = [p for group in (*groups, *by_muon) for p in group["params"]]
         self.optimizers: list[torch.optim.Optimizer]
         if recipe.optimizer == "lbfgs":
             self.optimizers = [self._lbfgs()]
         else:
-            self.optimizers = [torch.optim.Adam(groups), *([Muon([kernels], kernels["lr"])] if kernels else ())]
+            self.optimizers = [torch.optim.Adam(groups), *(Muon([group], group["lr"]) for group in by_muon)]
         self.base_rates = [group["lr"] for group in self._groups()]
         self.scaler = torch.amp.GradScaler(device.type, enabled=precision is torch.float16)  # type: ignore[attr-defined]
 
@@ -91,7 +92,7 @@ class Steps:
         self.scaler.scale(losses.total).backward()
         return losses
 
-    def _groups(self) -> list[dict[str, Any]]:
+    def _groups(self) -> list[Group]:
         return [group for optimizer in self.optimizers for group in optimizer.param_groups]
 
     def _descend(
