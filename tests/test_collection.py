@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from rtstyle.errors import UsageError
+from rtstyle.errors import TrainingError, UsageError
+from rtstyle.nets import build_network
 from rtstyle.styles import StyleBank
 from rtstyle.training.checkpoint import CHECKPOINT, load_checkpoint
 from rtstyle.training.collection import train_collection, varied
+from rtstyle.training.export import export_tier
+from rtstyle.training.loop import Trainer
 from rtstyle.training.recipe import Recipe
 from rtstyle.training.record import LOG
 
@@ -40,6 +43,10 @@ def recipe(tmp_path: Path) -> Path:
     path = tmp_path / "tiny.toml"
     path.write_text(TINY)
     return path
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def columns(log: Path, name: str) -> list[str]:
@@ -82,11 +89,50 @@ def test_a_stage_goes_on_from_a_checkpoint_or_from_weights(
         train("more", start=tmp_path / "alone")
 
 
+def test_a_run_that_is_stopped_leaves_the_weights_as_they_are(
+    tmp_path: Path, recipe: Path, painting: Path, photo_folder: Path, loss_weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def train(steps: int) -> bool:
+        return train_collection(
+            recipe,
+            paintings=painting.parent,
+            photos=photo_folder,
+            out=tmp_path / "weights",
+            run_folder=tmp_path / "run",
+            device=torch.device("cpu"),
+            loss_weights=loss_weights,
+            steps=steps,
+        )
+
+    assert train(1)
+    before = contents(tmp_path / "weights")
+    run = Trainer.run
+    monkeypatch.setattr(Trainer, "run", lambda self: run(self, listener=lambda progress: False))
+    assert not train(2)
+    assert contents(tmp_path / "weights") == before
+
+
+def test_an_export_that_fails_leaves_the_weights_as_they_are(tmp_path: Path, recipe: Path) -> None:
+    torch.manual_seed(0)
+    tier = Recipe.load(recipe)
+    network = build_network(tier.net)
+    vectors = network.neutral_style().repeat(2, 1)
+    export_tier(network, vectors, tier, tmp_path / "weights", steps=1)
+    before = contents(tmp_path / "weights")
+    for parameter in network.parameters():
+        parameter.data *= 1e9  # float16 cannot hold them
+    with pytest.raises(TrainingError, match="paints otherwise"):
+        export_tier(network, vectors, tier, tmp_path / "weights", steps=2)
+    assert contents(tmp_path / "weights") == before
+
+
 def test_a_variation_changes_one_thing(recipe: Path) -> None:
     whole = Recipe.load(recipe)
     assert varied(whole) == whole
     assert varied(whole, only="stripes") == dataclasses.replace(whole, styles=whole.styles[:1])
     assert varied(whole, motion=False) == dataclasses.replace(whole, temporal_weight=0.0, feature_temporal_weight=0.0)
-    assert varied(whole, steps=7, learning_rate=0.5) == dataclasses.replace(whole, steps=7, learning_rate=0.5)
+    assert varied(whole, steps=7, learning_rate=0.5) == dataclasses.replace(whole.with_learning_rate(0.5), steps=7)
+    with pytest.raises(UsageError, match="learning_rate is 0"):
+        varied(whole, learning_rate=0.0)
     with pytest.raises(UsageError, match="there are: stripes, same_again"):
         varied(whole, only="spots")

@@ -19,7 +19,7 @@ from rtstyle.training.checkpoint import CHECKPOINT, load_checkpoint
 from rtstyle.training.command import Request, learn
 from rtstyle.training.data import held_out, list_pictures, load_pictures
 from rtstyle.training.export import export_style, export_tier
-from rtstyle.training.fit import FIT_RECIPE, STARTING_PHOTOS, FitResult, fit_style, hint, measure
+from rtstyle.training.fit import FIT_RECIPE, FULL_RECIPE, STARTING_PHOTOS, FitResult, fit_style, full_recipe, hint, measure
 from rtstyle.training.loop import Trainer
 from rtstyle.training.recipe import Recipe, StyleSource
 from rtstyle.training.record import LOG
@@ -71,6 +71,13 @@ def test_a_fit_starts_from_what_is_nearest(
     nearest = starts[int(np.argmin([RECIPE.style_weight * style + content for style, content in losses]))]
     # The rate is next to nothing: the fitted vector is where the fit began.
     assert torch.allclose(load_style_file(tmp_path / "new.safetensors").vector, nearest, atol=1e-4)
+
+
+@pytest.mark.parametrize("tier", ["live", "studio"])
+def test_a_network_of_its_own_begins_at_the_bundled_one(tier: str) -> None:
+    bundled = StyleBank.load(tier=tier).network
+    assert full_recipe(tier).net == bundled.config
+    assert full_recipe("of no such name") == FULL_RECIPE
 
 
 def test_a_fit_that_was_stopped_goes_on_from_where_it_was(

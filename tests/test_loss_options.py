@@ -97,6 +97,16 @@ def test_weights_shift_the_mean_between_layers() -> None:
     assert content_loss(value, target, {"a": 1.0, "b": 3.0}) == pytest.approx(0.75)
 
 
+@pytest.mark.parametrize("precision", [torch.float16, torch.bfloat16])
+def test_gram_matrices_are_exact_in_half_precision(precision: torch.dtype) -> None:
+    features = (4 + torch.rand(1, 3, 128, 128, generator=torch.Generator().manual_seed(0))).to(precision)
+    with torch.autocast("cpu", dtype=precision):
+        found = gram_matrix(features)
+    assert found.dtype is torch.float32
+    flat = features.double().flatten(2)
+    assert torch.allclose(found.double(), flat @ flat.transpose(1, 2) / flat.shape[2], rtol=1e-5)
+
+
 def test_gram_normalisation_by_elements() -> None:
     features = torch.rand(2, 8, 5, 7)
     flat = features.flatten(2)

@@ -44,6 +44,7 @@ CPU = torch.device("cpu")
 
 
 def make_trainer(recipe: Recipe, run_folder: Path, painting: Path, photo_folder: Path, loss_weights: Path) -> Trainer:
+    torch.manual_seed(0)
     network = TransformerNet(TINY)
     return Trainer(
         recipe,
@@ -94,6 +95,12 @@ def test_resumed_training_goes_on_where_it_stopped(
     assert second.run() is True
     steps = [int(line.split(",")[0]) for line in (run_folder / LOG).read_text().splitlines()[1:]]
     assert steps == list(range(12))
+    # The same photos, crops, styles, strengths and motions as without a stop.
+    whole = make_trainer(RECIPE, tmp_path / "whole", painting, photo_folder, loss_weights)
+    assert whole.run() is True
+    assert torch.equal(whole.vectors, second.vectors)
+    for parameter, unbroken in zip(second.network.parameters(), whole.network.parameters(), strict=True):
+        assert torch.equal(parameter, unbroken)
 
 
 def test_resume_without_or_with_a_foreign_checkpoint_is_refused(
@@ -107,6 +114,13 @@ def test_resume_without_or_with_a_foreign_checkpoint_is_refused(
     save_checkpoint({"network": other.state_dict(), "vectors": other.neutral_style()[None]}, tmp_path / "run")
     with pytest.raises(UsageError, match="another recipe"):
         trainer.resume()
+    for changes, says in (({"name": "spots"}, "for spots, not for stripes"), ({}, "deep_blocks=0.*not NetConfig")):
+        foreign = dataclasses.replace(
+            RECIPE, net=TINY if changes else other.config, styles=(dataclasses.replace(RECIPE.styles[0], **changes),)
+        )
+        save_checkpoint({"recipe": foreign.to_table()}, tmp_path / "run")
+        with pytest.raises(UsageError, match=says):
+            trainer.resume()
 
 
 def test_a_step_that_is_not_finite_is_skipped_and_the_rate_halved(
@@ -157,11 +171,21 @@ def test_learning_rate_warms_up_and_falls() -> None:
         {"net": {"arch": "u-net"}},
         {"styles": [{"title": "x"}]},
         {"photo_scale": [10, 5]},
+        {"photo_scale": [300]},
+        {"temporal_weight": -1},
+        {"strength_share": 1.5},
+        {"styles": [{"name": "x", "image": "x.jpg", "share": -1}]},
+        {"styles": [{"name": "x", "image": "x.jpg", "share": 0}]},
     ],
 )
 def test_unfit_recipes_are_refused(table: dict[str, object]) -> None:
     with pytest.raises(UsageError):
         Recipe.from_table(table)
+
+
+def test_a_folder_is_no_recipe(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is not a TOML recipe"):
+        Recipe.load(tmp_path)
 
 
 def test_recipe_survives_the_checkpoint() -> None:

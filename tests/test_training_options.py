@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ from rtstyle.cli.main import app
 from rtstyle.errors import UsageError
 from rtstyle.nets import build_network
 from rtstyle.styles import StyleBank, StyleMix
-from rtstyle.training.command import Request, learn
+from rtstyle.training.command import Request, build_recipe, learn
 from rtstyle.training.loop import Trainer
+from rtstyle.training.recipe import Recipe
 from rtstyle.training.teacher import Lessons
 
 
@@ -73,6 +75,34 @@ def test_lbfgs_is_refused_where_it_does_not_apply(
 
     with pytest.raises(UsageError, match=said):
         attempt()
+
+
+def test_muon_is_refused_where_the_network_stays(tmp_path: Path, weights: dict[str, Path]) -> None:
+    recipe, given = recipe_for(tmp_path, optimizer="muon")
+    with pytest.raises(UsageError, match="add --full"):
+        train(recipe, given, loss_weights=weights["vgg19"], freeze_network=True)
+
+
+def test_a_rate_goes_to_what_it_is_for(tmp_path: Path) -> None:
+    given: dict[str, Any] = {"painting": tmp_path, "content": None, "name": "x", "out": tmp_path, "run_folder": tmp_path}
+    by_muon = {"optimizer": "muon", "learning_rate": 6e-3}
+    recipe = build_recipe(Request(**given, full=True, changes=by_muon))
+    assert recipe.learning_rate == 6e-3
+    assert recipe.kernel_learning_rate == pytest.approx(2 * Recipe().kernel_learning_rate)
+    assert build_recipe(Request(**given, changes={"vector_learning_rate": 0.5})).vector_learning_rate == 0.5
+    with pytest.raises(UsageError, match="leave out --lr"):
+        build_recipe(Request(**given, changes={"optimizer": "lbfgs", "vector_learning_rate": 0.5}))
+
+
+@pytest.mark.parametrize(("epochs", "changes"), [(math.inf, {}), (math.nan, {}), (2.0, {"steps": 5})])
+def test_epochs_are_a_number_and_stand_alone(tmp_path: Path, epochs: float, changes: dict[str, Any]) -> None:
+    photo = write_picture(tmp_path / "photos" / "a.jpg")
+    request = Request(
+        painting=photo, content=photo.parent, name="x", out=tmp_path / "x.safetensors", run_folder=tmp_path, epochs=epochs,
+        changes=changes, device="cpu",
+    )  # fmt: skip
+    with pytest.raises(UsageError, match="--epochs"):
+        learn(request, on_sheet=lambda sheet: None)
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,9 @@ def train(
             help="adam, muon (with --full), or lbfgs: fits the vector to one batch of photos that stays (--batch-size 16)."
         ),
     ] = None,
-    lr: Annotated[float | None, typer.Option(help="Learning rate (of the vector, or with --full of the network).")] = None,
+    lr: Annotated[
+        float | None, typer.Option(help="Learning rate (of the vector, or with --full of the network; muon's goes with it).")
+    ] = None,
     style_weight: Annotated[float | None, typer.Option(min=0.0, help="More paint; content has the weight 1.")] = None,
     temporal_weight: Annotated[float | None, typer.Option(min=0.0, help="Steadier in video.")] = None,
     painting_size: Annotated[

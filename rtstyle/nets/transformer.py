@@ -35,7 +35,7 @@ class NetConfig(NetworkConfig):
     """Channels at full resolution; twice that at half and four times at quarter resolution."""
     blocks: int = 1
     """Residual blocks at quarter resolution."""
-    deep_blocks: int = 4
+    deep_blocks: int = 3
     """Residual blocks at eighth resolution, eight times ``width`` wide, inside a skip; 0 leaves the level out.
     They cost what blocks at quarter resolution cost, hold four times the parameters and see twice as far."""
 

@@ -61,7 +61,9 @@ def gram_matrix(features: Tensor, normalisation: GramNormalisation = "pixels") -
     """(N, C, H, W) -> (N, C, C) float32: channel correlations (Gatys et al. 2016, eq. 3), a mean over the pixels."""
     flat = features.flatten(2).float()
     elements = flat.shape[2] if normalisation == "pixels" else flat.shape[1] * flat.shape[2]
-    return flat @ flat.transpose(1, 2) / elements
+    # A sum over all pixels is too large for float16 and too long for bfloat16, in which autocast would take it.
+    with torch.autocast(features.device.type, enabled=False):
+        return flat @ flat.transpose(1, 2) / elements
 
 
 def gram_matrices(features: Features, layers: Layers, normalisation: GramNormalisation = "pixels") -> dict[str, Tensor]:

@@ -44,6 +44,8 @@ def train_collection(
 ) -> bool:
     """Train all styles of a recipe and export them to the weights folder ``out``; returns whether the run finished.
 
+    A run that was stopped leaves ``out`` as it is.
+
     ``start`` is a checkpoint, or a folder of weights, to take network and vectors from (a further stage of training, with a
     schedule of its own), or to widen where the recipe's network is 2, 4, 8... times as wide; ``only``, ``motion``, ``steps`` and
     ``learning_rate`` are for comparisons, see :func:`varied`;
@@ -80,8 +82,8 @@ def train_collection(
             trainer.resume()
         finished = trainer.run()
         if rank == 0:
-            out.mkdir(parents=True, exist_ok=True)
-            export_tier(trainer.network, trainer.vectors, recipe, out, steps=trainer.step, recipe_file=recipe_file)
+            if finished:
+                export_tier(trainer.network, trainer.vectors, recipe, out, steps=trainer.step, recipe_file=recipe_file)
             draw_curves(run_folder / LOG, run_folder / "losses.png")
     return finished
 
@@ -101,7 +103,9 @@ def varied(
         recipe = replace(recipe, styles=styles)
     if not motion:
         recipe = replace(recipe, temporal_weight=0.0, feature_temporal_weight=0.0)
-    return replace(recipe, steps=steps or recipe.steps, learning_rate=learning_rate or recipe.learning_rate)
+    if learning_rate is not None:
+        recipe = recipe.with_learning_rate(learning_rate)
+    return recipe if steps is None else replace(recipe, steps=steps)
 
 
 def _start_from(start: Path, recipe: Recipe) -> tuple[StyleNetwork, Tensor]:

@@ -13,7 +13,7 @@ from rtstyle.errors import UsageError
 from rtstyle.nets import network_config
 from rtstyle.training.curves import draw_curves
 from rtstyle.training.data import list_pictures, training_photos
-from rtstyle.training.fit import FIT_RECIPE, FULL_RECIPE, FitResult, fit_style
+from rtstyle.training.fit import FIT_RECIPE, FitResult, fit_style, full_recipe
 from rtstyle.training.loop import Progress
 from rtstyle.training.recipe import Recipe
 from rtstyle.training.record import LOG
@@ -51,6 +51,8 @@ def learn(request: Request, *, on_sheet: Callable[[Path], None]) -> FitResult:
     device = resolve_device(request.device)
     photos = find_photos(request)
     if request.epochs is not None:
+        if not math.isfinite(request.epochs) or "steps" in request.changes:
+            raise UsageError(f"--epochs {request.epochs:g} must be a number and stand alone: give it or --steps")
         seen = training_photos(photos) if request.teacher is None else list_pictures(request.teacher / PHOTOS)
         recipe = replace(recipe, steps=max(1, math.ceil(request.epochs * len(seen) / recipe.batch_size)))
 
@@ -93,14 +95,23 @@ def build_recipe(request: Request) -> Recipe:
     """The recipe file or the built-in one, with the request's changes; raises :class:`UsageError` for contradictions."""
     if request.net is not None and not request.full:
         raise UsageError("--net needs --full: a style vector fits only the network it is made for")
-    recipe = Recipe.load(request.recipe) if request.recipe else (FULL_RECIPE if request.full else FIT_RECIPE)
+    if request.recipe is not None:
+        recipe = Recipe.load(request.recipe)
+    else:
+        recipe = full_recipe(request.tier, request.weights) if request.full else FIT_RECIPE
     if request.net is not None:
         recipe = replace(recipe, net=network_config({"arch": request.net}))
     size = request.changes.get("image_size")
     changes = dict(request.changes)
+    rate = changes.pop("learning_rate", None)
     if "loss_network" in changes:
         # Another network has other layers: where none are named, its usual ones.
         changes = {"content_layers": {}, "style_layers": {}, **changes}
     if size is not None and size > recipe.photo_scale[0]:
         changes["photo_scale"] = (size, max(recipe.photo_scale[1], 2 * size))
-    return replace(recipe, **changes)
+    if rate is not None:
+        recipe = recipe.with_learning_rate(rate)
+    recipe = replace(recipe, **changes)
+    if recipe.optimizer == "lbfgs" and "vector_learning_rate" in changes:
+        raise UsageError("L-BFGS finds the length of each step by itself: leave out --lr")
+    return recipe

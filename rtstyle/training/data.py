@@ -86,6 +86,7 @@ class PhotoBatches:
     """Endless random crops of a folder of photos: float (N, 3, S, S) in [0, 1].
 
     An unreadable file is skipped with one warning. ``rank`` and ``world`` deal the photos out to data-parallel workers.
+    What comes next depends on the seed and on ``position`` alone, the number of photos gone by, so that a run can be resumed.
     """
 
     def __init__(
@@ -103,28 +104,34 @@ class PhotoBatches:
         self.batch_size = batch_size
         self.image_size = image_size
         self.photo_scale = photo_scale
-        self.random = random.Random(seed * 1000 + rank)
+        self.seed = seed * 1000 + rank
+        self.position = 0
         self.cache: dict[Path, Pixels] = {}
         self.cached_bytes = 0
         self.unreadable: set[Path] = set()
 
     def __iter__(self) -> Iterator[Tensor]:
+        order: list[Path] = []
         crops: list[Pixels] = []
-        while True:
-            order = [path for path in self.paths if path not in self.unreadable]
-            if not order:
-                raise TrainingError(f"none of the {len(self.paths)} photos can be read")
-            self.random.shuffle(order)
-            for path in order:
-                photo = self._photo(path)
-                if photo is None:
-                    continue
-                crops.append(self._crop(photo))
-                if len(crops) == self.batch_size:
-                    yield as_batch(crops)
-                    crops = []
+        while len(self.unreadable) < len(self.paths):
+            epoch, place = divmod(self.position, len(self.paths))
+            if not order or place == 0:
+                order = list(self.paths)
+                random.Random(f"order {self.seed} {epoch}").shuffle(order)
+            chance = random.Random(f"crop {self.seed} {self.position}")
+            self.position += 1
+            photo = self._photo(order[place])
+            if photo is None:
+                continue
+            crops.append(self._crop(photo, chance))
+            if len(crops) == self.batch_size:
+                yield as_batch(crops)
+                crops = []
+        raise TrainingError(f"none of the {len(self.paths)} photos can be read")
 
     def _photo(self, path: Path) -> Pixels | None:
+        if path in self.unreadable:
+            return None
         if path in self.cache:
             return self.cache[path]
         try:
@@ -141,10 +148,10 @@ class PhotoBatches:
             self.cached_bytes += photo.nbytes
         return photo
 
-    def _crop(self, photo: Pixels) -> Pixels:
+    def _crop(self, photo: Pixels, chance: random.Random) -> Pixels:
         """A random square at a random scale, mirrored half of the time."""
         height, width = photo.shape[:2]
-        side = min(height, width) * self.image_size / self.random.randint(*self.photo_scale)
-        left, top = self.random.uniform(0, width - side), self.random.uniform(0, height - side)
+        side = min(height, width) * self.image_size / chance.randint(*self.photo_scale)
+        left, top = chance.uniform(0, width - side), chance.uniform(0, height - side)
         crop = resize(photo, (self.image_size, self.image_size), box=(left, top, left + side, top + side))
-        return crop[:, ::-1] if self.random.random() < 0.5 else crop
+        return crop[:, ::-1] if chance.random() < 0.5 else crop

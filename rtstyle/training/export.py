@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -37,23 +38,34 @@ def export_tier(
     """Write a tier of a weights folder: the network, a file a style and the tier's part of the manifest.
 
     ``vectors`` (S, D) in the recipe's order. The network is stored in float16, the vectors in float32. Raises
-    :class:`TrainingError` where the files, loaded by the runtime, paint otherwise than the network in memory.
+    :class:`TrainingError` where the files, loaded by the runtime, paint otherwise than the network in memory, and where they
+    cannot be written; what was in the folder before stays then.
     """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".export-", dir=folder) as draft:
+            about = {
+                "recipe": recipe_file.as_posix() if recipe_file else "",
+                "recipe_sha256": sha256_of(recipe_file) if recipe_file else "",
+                "steps": steps,
+                "seed": recipe.seed,
+            }
+            table = _write_tier(network, vectors, recipe, Path(draft), about)
+            write_manifest(Path(draft), {"format": FORMAT, "tiers": {recipe.tier: table}})
+            bank = StyleBank.load(tier=recipe.tier, folder=Path(draft))
+            _verify(network, vectors[0], bank.network, bank.vectors[recipe.styles[0].name])
+            _move_tier(Path(draft), folder, table, recipe.tier)
+    except (OSError, SafetensorError) as error:
+        raise TrainingError(f"cannot write to {folder} ({error}); make room, then the same command with --resume") from error
+
+
+def _write_tier(network: StyleNetwork, vectors: Tensor, recipe: Recipe, folder: Path, about: Mapping[str, Any]) -> dict[str, Any]:
+    """Write network and styles below ``folder``; returns what the manifest says of them, ``about`` included."""
     tier = folder / recipe.tier
-    (tier / "styles").mkdir(parents=True, exist_ok=True)
+    (tier / "styles").mkdir(parents=True)
     file = tier / "network.safetensors"
     save_file({key: value.detach().half().contiguous().cpu() for key, value in network.state_dict().items()}, file)
-    table: dict[str, Any] = {
-        "net": network_table(network),
-        "file": file.relative_to(folder).as_posix(),
-        "sha256": sha256_of(file),
-        "bytes": file.stat().st_size,
-        "recipe": recipe_file.as_posix() if recipe_file else "",
-        "recipe_sha256": sha256_of(recipe_file) if recipe_file else "",
-        "steps": steps,
-        "seed": recipe.seed,
-        "styles": {},
-    }
+    styles: dict[str, Any] = {}
     for source, vector in zip(recipe.styles, vectors, strict=True):
         style = tier / "styles" / f"{source.name}.safetensors"
         save_file({"style": vector.detach().float().contiguous().cpu()}, style)
@@ -66,12 +78,25 @@ def export_tier(
             file=style.relative_to(folder).as_posix(),
             sha256=sha256_of(style),
         )
-        table["styles"][source.name] = asdict(entry)
+        styles[source.name] = asdict(entry)
+    return {
+        "net": network_table(network),
+        "file": file.relative_to(folder).as_posix(),
+        "sha256": sha256_of(file),
+        "bytes": file.stat().st_size,
+        **about,
+        "styles": styles,
+    }
+
+
+def _move_tier(draft: Path, folder: Path, table: dict[str, Any], tier: str) -> None:
+    """Put a tier in the place of the one before; the manifest, which vouches for the files, comes last."""
     manifest: dict[str, Any] = read_manifest(folder) if (folder / MANIFEST).exists() else {"format": FORMAT, "tiers": {}}
-    manifest["tiers"][recipe.tier] = table
+    manifest["tiers"][tier] = table
+    for file in (table["file"], *(style["file"] for style in table["styles"].values())):
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (draft / file).replace(folder / file)
     write_manifest(folder, manifest)
-    bank = StyleBank.load(tier=recipe.tier, folder=folder)
-    _verify(network, vectors[0], bank.network, bank.vectors[recipe.styles[0].name])
 
 
 def export_style(
@@ -106,7 +131,7 @@ def _verify(network: StyleNetwork, vector: Tensor, loaded: StyleNetwork, loaded_
         found = loaded.cpu().float().eval()(picture, loaded_vector.cpu().float())
     error = float((wanted - found).square().mean())
     psnr = -10 * math.log10(max(error, 1e-12))
-    if psnr < LEAST_PSNR:
+    if not psnr >= LEAST_PSNR:  # nor where it is not a number
         raise TrainingError(
             f"the exported network paints otherwise than the trained one ({psnr:.1f} dB apart, {LEAST_PSNR} asked for)"
         )

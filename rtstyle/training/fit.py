@@ -88,9 +88,11 @@ def fit_style(
         raise UsageError(f"a style file ends in .safetensors, not '{out.name}'")
     if not out.parent.is_dir():
         raise UsageError(f"the folder {out.parent} does not exist")
-    recipe = recipe or (FULL_RECIPE if full else FIT_RECIPE)
+    recipe = recipe or (full_recipe(tier, weights) if full else FIT_RECIPE)
     recipe = replace(recipe, tier=tier, styles=(StyleSource(name=name, image=str(painting)),))
     bank = _bundled(tier, weights, required=not full)
+    if bank is not None and not full:
+        recipe = replace(recipe, net=bank.network.config)
     network, starts = _starting_points(recipe, bank, full, loss_weights)
     kept = held_out(photos) or list(photos)
     trainer = Trainer(
@@ -148,6 +150,12 @@ def measure(
                 style = style_loss(features, grams, recipe.style_layers)
                 found.append((float(style), float(content_loss(features, target, recipe.content_layers))))
     return [(float(np.mean([s for s, _ in found])), float(np.mean([c for _, c in found]))) for found in losses]
+
+
+def full_recipe(tier: str, weights: Path | None = None) -> Recipe:
+    """For a network of its own: of the bundled tier's shape, so that training can begin there, where there is such a tier."""
+    bank = _bundled(tier, weights, required=False)
+    return FULL_RECIPE if bank is None else replace(FULL_RECIPE, net=bank.network.config)
 
 
 def _bundled(tier: str, weights: Path | None, *, required: bool) -> StyleBank | None:

@@ -28,9 +28,11 @@ from rtstyle.training.model import StyleTable, TrainingStep
 from rtstyle.training.objective import Objective
 from rtstyle.training.recipe import Recipe
 from rtstyle.training.record import LOG, Record
+from rtstyle.training.shares import draw_styles
 from rtstyle.training.sheet import contact_sheet, save_picture
 from rtstyle.training.steps import Steps, check_optimizer
 from rtstyle.training.teacher import Lesson, Lessons
+from rtstyle.training.workers import any_worker
 
 SHOWN = ("content", "style", "temporal")
 SHEET_PHOTOS = 4
@@ -79,6 +81,7 @@ class Trainer:
         self.run_folder = run_folder
         self.device = device
         self.rank, self.world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+        self.shares = torch.tensor([style.share for style in recipe.styles])
         self.generator = torch.Generator().manual_seed(recipe.seed * 1000 + self.rank)
         precision = training_dtype(device)
         check_optimizer(recipe, freeze_network=freeze_network, workers=self.world, precision=precision)
@@ -95,7 +98,10 @@ class Trainer:
             forward = DistributedDataParallel(self.step_module)
         groups, kernels = parameter_groups(recipe, network, self.step_module.table, freeze_network=freeze_network)
         self.steps = Steps(recipe, forward, groups, device, precision, kernels=kernels)
-        self.photos = self._photo_batches(photos, teacher)
+        self.batches = self._batches(photos, teacher)
+        self.photos: Iterable[Tensor | Lesson] = self.batches
+        if recipe.optimizer == "lbfgs":
+            self.photos = itertools.repeat(next(iter(self.batches)))
         self.preview = load_pictures(preview_photos, SHEET_PHOTOS)
         self.step = 0
         self.record = Record()
@@ -116,24 +122,21 @@ class Trainer:
         with torch.no_grad():
             self.step_module.table.weights.copy_(vectors[..., :-1])
 
-    def _photo_batches(self, photos: Sequence[Path], teacher: Path | None) -> Iterable[Tensor | Lesson]:
+    def _batches(self, photos: Sequence[Path], teacher: Path | None) -> PhotoBatches | Lessons:
         recipe = self.recipe
-        batches: Iterable[Tensor | Lesson]
         if teacher is not None:
             seed = recipe.seed * 1000 + self.rank
             names = [style.name for style in recipe.styles]
-            batches = Lessons(teacher, names, batch_size=recipe.batch_size, image_size=recipe.image_size, seed=seed)
-        else:
-            batches = PhotoBatches(
-                photos,
-                batch_size=recipe.batch_size,
-                image_size=recipe.image_size,
-                photo_scale=recipe.photo_scale,
-                seed=recipe.seed,
-                rank=self.rank,
-                world=self.world,
-            )
-        return itertools.repeat(next(iter(batches))) if recipe.optimizer == "lbfgs" else batches
+            return Lessons(teacher, names, batch_size=recipe.batch_size, image_size=recipe.image_size, seed=seed)
+        return PhotoBatches(
+            photos,
+            batch_size=recipe.batch_size,
+            image_size=recipe.image_size,
+            photo_scale=recipe.photo_scale,
+            seed=recipe.seed,
+            rank=self.rank,
+            world=self.world,
+        )
 
     def run(self, *, save_every: int = 200, sheet_every: int = 200, listener: Listener | None = None) -> bool:
         """Train up to ``recipe.steps``. Returns whether it got there (False: interrupted or told to stop)."""
@@ -166,7 +169,7 @@ class Trainer:
                 if self.step % save_every == 0 or self.step == steps:
                     self.save()
                 stop = listener is not None and listener(Progress(self.step, steps, dict(running), sheet)) is False
-                if stop or interrupted():
+                if any_worker(stop or interrupted(), self.device):
                     self.save()
                     finished = self.step >= steps
                     break
@@ -177,17 +180,12 @@ class Trainer:
         if isinstance(batch, Lesson):
             photos, chosen, taught = batch.photos, batch.chosen, batch.taught.to(self.device)
         else:
-            photos, chosen, taught = batch, self._draw_styles(len(batch)), None
+            photos, chosen, taught = batch, draw_styles(self.shares, len(batch), self.generator), None
         photos = photos.to(self.device, memory_format=torch.channels_last)
         losses = self.steps.take(self.step, photos, chosen.to(self.device), taught)
         if losses is not None:
             self.record.add(self.step, losses)
         return losses is not None
-
-    def _draw_styles(self, count: int) -> Tensor:
-        """Indices (count,) of styles, each as often as its share says, and once in a batch where there are enough."""
-        shares = torch.tensor([style.share for style in self.recipe.styles])
-        return torch.multinomial(shares, count, replacement=count > int((shares > 0).sum()), generator=self.generator)
 
     def save(self) -> None:
         """Write the checkpoint, whole or not at all."""
@@ -197,9 +195,9 @@ class Trainer:
             "recipe": self.recipe.to_table(),
             "network": self.network.state_dict(),
             "vectors": self.vectors,
-            "optimizers": [optimizer.state_dict() for optimizer in self.steps.optimizers],
+            "steps": self.steps.state_dict(),
             "step": self.step,
-            "rate_scale": self.steps.rate_scale,
+            "position": self.batches.position,
             "generator": self.generator.get_state(),
         }
         save_checkpoint(state, self.run_folder)
@@ -208,15 +206,26 @@ class Trainer:
         """Go on from the checkpoint in the run folder; raises :class:`UsageError` where there is none that fits."""
         state = load_checkpoint(self.run_folder / CHECKPOINT)
         try:
+            before = Recipe.from_table(state["recipe"], origin=str(self.run_folder / CHECKPOINT))
+            self._check_alike(before)
             self.network.load_state_dict(state["network"])
             self.start_from(state["vectors"])
-            for optimizer, held in zip(self.steps.optimizers, state["optimizers"], strict=True):
-                optimizer.load_state_dict(held)
+            self.steps.load_state_dict(state["steps"])
+            self.step, self.batches.position = int(state["step"]), int(state["position"])
         except (RuntimeError, ValueError, KeyError) as error:
             raise UsageError(f"the checkpoint in {self.run_folder} is of another recipe: {error}") from error
-        self.step, self.steps.rate_scale = int(state["step"]), float(state["rate_scale"])
         if self.world == 1:
             self.generator.set_state(state["generator"])
+        else:  # the checkpoint holds the first worker's: each goes on with chances of its own
+            self.generator.manual_seed((self.recipe.seed * 1000 + self.rank) * 1_000_003 + self.step)
+
+    def _check_alike(self, before: Recipe) -> None:
+        """Raise :class:`UsageError` where a run by ``before`` is not this one."""
+        known, wanted = (", ".join(style.name for style in recipe.styles) for recipe in (before, self.recipe))
+        if known != wanted:
+            raise UsageError(f"the checkpoint in {self.run_folder} is of another recipe: for {known}, not for {wanted}")
+        if before.net != self.recipe.net:
+            raise UsageError(f"the checkpoint in {self.run_folder} is of another recipe: {before.net}, not {self.recipe.net}")
 
     def write_sheet(self) -> Path | None:
         """Paint the preview photos in every style: one row a photo, the photo itself first."""

@@ -35,6 +35,10 @@ class StyleSource:
     share: float = 1.0
     """How often the style is drawn, relative to the others."""
 
+    def __post_init__(self) -> None:
+        for name in ("style_weight", "share"):
+            _check_not_negative(self, name)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe(LossConfig):
@@ -75,9 +79,15 @@ class Recipe(LossConfig):
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):
                 raise UsageError(f"{name} is {value}; it must be a number above 0")
+        for name in ("temporal_weight", "feature_temporal_weight", "reconstruction_weight", "teacher_weight", "warmup"):
+            _check_not_negative(self, name)
+        if not 0 <= self.strength_share <= 1:
+            raise UsageError(f"strength_share is {self.strength_share}; it must be between 0 and 1")
+        if self.styles and not any(style.share for style in self.styles):
+            raise UsageError("all styles have the share 0, so none would be learned; give one a share above 0")
         if self.image_size < 64 or self.image_size % self.net.multiple:
             raise UsageError(f"image_size is {self.image_size}; it must be a multiple of {self.net.multiple}, at least 64")
-        if not self.image_size <= self.photo_scale[0] <= self.photo_scale[1]:
+        if len(self.photo_scale) != 2 or not self.image_size <= self.photo_scale[0] <= self.photo_scale[1]:
             raise UsageError(f"photo_scale {self.photo_scale} must be a rising range from image_size ({self.image_size}) up")
         check_choice(self, "optimizer", ("adam", "muon", "lbfgs"))
 
@@ -88,7 +98,7 @@ class Recipe(LossConfig):
             table = tomllib.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise UsageError(f"no recipe at {path}") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise UsageError(f"{path} is not a TOML recipe: {error}") from error
         return cls.from_table(table, origin=str(path))
 
@@ -106,11 +116,22 @@ class Recipe(LossConfig):
             values["photo_scale"] = tuple(values["photo_scale"])
         return _build(cls, values, origin)
 
+    def with_learning_rate(self, rate: float) -> Recipe:
+        """The same with another rate for the network, its kernels' under Muon in proportion."""
+        kernels = self.kernel_learning_rate * rate / self.learning_rate
+        return dataclasses.replace(self, learning_rate=rate, kernel_learning_rate=kernels)
+
     def to_table(self) -> dict[str, Any]:
         """Plain data, as :meth:`from_table` takes it."""
         table = dataclasses.asdict(self)
         table["net"] = {"arch": architecture(self.net), **table["net"]}
         return table
+
+
+def _check_not_negative(values: object, name: str) -> None:
+    value = getattr(values, name)
+    if not (math.isfinite(value) and value >= 0):
+        raise UsageError(f"{name} is {value}; it must be a number, 0 or above")
 
 
 def _build(kind: type[T], values: dict[str, Any], origin: str) -> T:

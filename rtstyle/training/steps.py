@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,7 @@ from rtstyle.training.groups import Group
 from rtstyle.training.muon import Muon
 from rtstyle.training.objective import StepLosses
 from rtstyle.training.recipe import Recipe
+from rtstyle.training.workers import mean_over_workers
 
 logger = logging.getLogger(__name__)
 
@@ -71,10 +73,12 @@ class Steps:
         for optimizer in self.optimizers:
             self.scaler.unscale_(optimizer)
         norm = nn.utils.clip_grad_norm_(self.trainable, LARGEST_GRADIENT)
-        total = float(losses.total.detach())
-        wrong = "is not finite" if not (math.isfinite(total) and torch.isfinite(norm)) else self._diverged(total)
+        # The gradients' norm is already the same for all workers.
+        total = mean_over_workers(float(losses.total.detach()), self.device)
+        finite = math.isfinite(total) and bool(torch.isfinite(norm))
+        wrong = self._diverged(total) if finite else "is not finite"
         if wrong:
-            if self.precision is not torch.float16 or math.isfinite(total):
+            if finite or not self.scaler.is_enabled():  # what is too large for float16 is the scaler's to lower
                 self._halve(step, wrong)
             self.scaler.update()
             return None
@@ -83,6 +87,22 @@ class Steps:
             self.scaler.step(optimizer)
         self.scaler.update()
         return losses
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that a resumed run needs to go on alike."""
+        return {
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+            "scaler": self.scaler.state_dict(),
+            "rate_scale": self.rate_scale,
+            "usual": self.usual,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over what :meth:`state_dict` gave; raises KeyError or ValueError where it is of other parameters."""
+        for optimizer, held in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(held)
+        self.scaler.load_state_dict(state["scaler"])
+        self.rate_scale, self.usual = state["rate_scale"], state["usual"]
 
     def _evaluate(self, photos: Tensor, chosen: Tensor, taught: Tensor | None) -> StepLosses:
         for parameter in self.trainable:
@@ -138,11 +158,13 @@ class Steps:
 
 
 def check_optimizer(recipe: Recipe, *, freeze_network: bool, workers: int, precision: torch.dtype) -> None:
-    """Raise :class:`UsageError` where L-BFGS is asked for and does not apply.
+    """Raise :class:`UsageError` where Muon or L-BFGS is asked for and does not apply.
 
-    It compares gradients from one step to the next, so everything has to stay as it is between them: one batch of photos, the
+    L-BFGS compares gradients from one step to the next, so everything has to stay as it is between them: one batch of photos, the
     same for all steps, and nothing drawn at random.
     """
+    if recipe.optimizer == "muon" and freeze_network:
+        raise UsageError("Muon trains a network's kernels, and the network stays as it is here: add --full, or use adam")
     if recipe.optimizer != "lbfgs":
         return
     if not freeze_network:

@@ -32,13 +32,16 @@ class Lesson:
 class Lessons:
     """Endless random crops of the pairs in ``folder``, the same crop of the photo and of its painting.
 
+    What comes next depends on the seed and on ``position`` alone, the number of batches gone by, so that a run can be resumed.
+
     Raises :class:`UsageError` for a folder without ``photos`` or without a painting of a listed style.
     """
 
     def __init__(self, folder: Path, styles: Sequence[str], *, batch_size: int, image_size: int, seed: int) -> None:
         self.batch_size = batch_size
         self.image_size = image_size
-        self.random = random.Random(seed)
+        self.seed = seed
+        self.position = 0
         photos = {path.stem: path for path in list_pictures(folder / PHOTOS)}
         self.pairs: list[tuple[int, Path, Path]] = []
         for index, style in enumerate(styles):
@@ -49,22 +52,24 @@ class Lessons:
 
     def __iter__(self) -> Iterator[Lesson]:
         while True:
+            chance = random.Random(f"lesson {self.seed} {self.position}")
+            self.position += 1
             # With replacement, so that fewer pairs than a batch holds will do.
-            drawn = self.random.choices(self.pairs, k=self.batch_size)
-            crops = [self._crops(load_picture(photo), load_picture(painted)) for _, photo, painted in drawn]
+            drawn = chance.choices(self.pairs, k=self.batch_size)
+            crops = [self._crops(load_picture(photo), load_picture(painted), chance) for _, photo, painted in drawn]
             yield Lesson(
                 photos=as_batch([photo for photo, _ in crops]),
                 chosen=torch.tensor([index for index, _, _ in drawn]),
                 taught=as_batch([painted for _, painted in crops]),
             )
 
-    def _crops(self, photo: Pixels, painted: Pixels) -> tuple[Pixels, Pixels]:
+    def _crops(self, photo: Pixels, painted: Pixels, chance: random.Random) -> tuple[Pixels, Pixels]:
         """At the painting's own scale where it is large enough: its strokes are what is to be learned."""
         height, width = painted.shape[:2]
         photo = resize(photo, (height, width))
         side = min(height, width, self.image_size)
-        left, top = self.random.randint(0, width - side), self.random.randint(0, height - side)
+        left, top = chance.randint(0, width - side), chance.randint(0, height - side)
         box = (left, top, left + side, top + side)
-        step = self.random.choice((1, -1))
+        step = chance.choice((1, -1))
         photo, painted = (resize(p, (self.image_size, self.image_size), box=box)[:, ::step] for p in (photo, painted))
         return photo, painted
