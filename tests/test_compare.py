@@ -17,9 +17,11 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from rtstyle.cli.main import app
+from rtstyle.compare.measure import compare_style
 from rtstyle.compare.papers import NETWORKS, REFERENCE
 from rtstyle.errors import UsageError
 from rtstyle.nets import ARCHITECTURES, build_network
+from rtstyle.optimize import OptimizeConfig
 from rtstyle.perceptual.backbones import build_backbone
 from rtstyle.pixels import Pixels
 from rtstyle.styles import StyleEntry
@@ -123,6 +125,34 @@ def test_the_reference_ends_once_it_has_passed(world: Path, tmp_path: Path) -> N
     assert worth - 1 <= done <= worth + 2 < 60
 
 
+def test_a_reference_that_has_passed_from_the_start_is_timed(world: Path) -> None:
+    config = OptimizeConfig(
+        content_layers={"relu2_1": 1.0}, style_layers={"relu1_1": 1.0}, size=40, scales=1, iterations=9, painting_size=64
+    )
+    photo, painting = np.asarray(smooth(40, 48, 0)), np.asarray(smooth(64, 72, 9))
+
+    class Inverting:
+        method = "inverted"
+
+        def __call__(self, photo: Pixels) -> Pixels:
+            return 255 - photo
+
+    found = compare_style(
+        "wave",
+        painting,
+        {"one": photo},
+        [Inverting()],  # type: ignore[list-item]
+        config,
+        with_reference=True,
+        until_passed=True,
+        loss_network=config.open_loss_network(torch.device("cpu"), world / "vgg19.pth"),
+        device=torch.device("cpu"),
+    )
+    assert found.equivalents("inverted")[0].iterations == 0
+    assert found.histories["one"][-1].iteration == 1
+    assert found.seconds_an_iteration > 0
+
+
 def test_tiers_are_compared_with_each_other(world: Path, tmp_path: Path) -> None:
     weights = tmp_path / "weights"
     shutil.copytree(world / "weights", weights)
@@ -169,6 +199,8 @@ def test_the_losses_are_the_bundled_networks_own(world: Path, tmp_path: Path) ->
         assert done.exit_code == 0, done.output
         page = (tmp_path / named[:-5] / "report.html").read_text(encoding="utf-8")
         assert re.search(rf"wave: style weight</td><td[^>]*>{weight}", page)
+        assert "the same losses, whatever their networks were trained on; the settings below say whose they are" in page
+        assert re.search(rf"losses as in the recipe</td><td[^>]*>{'recipe.toml' if named == 'recipe.toml' else 'none'}", page)
 
 
 def test_every_network_cites_its_papers() -> None:

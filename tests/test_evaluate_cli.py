@@ -23,8 +23,8 @@ from rtstyle.evaluate.strength import StrengthPoint, falls_until_full, psnr
 from rtstyle.nets import build_network
 from rtstyle.nets.transformer import NetConfig
 from rtstyle.perceptual.backbones import BACKBONES, build_backbone
-from rtstyle.styles import StyleBank
-from rtstyle.training.export import export_tier
+from rtstyle.styles import StyleBank, StyleEntry
+from rtstyle.training.export import export_style, export_tier
 from rtstyle.training.recipe import Recipe, StyleSource
 from rtstyle.weightfiles import read_manifest
 
@@ -124,18 +124,17 @@ def test_quality(weights: Path, paintings: Path, photos: Path, vgg: Path, tmp_pa
 def test_quality_recorded(weights: Path, paintings: Path, photos: Path, vgg: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(weights, tmp_path / "weights")
     report = tmp_path / "quality.json"
-    options = ("--paintings", paintings, "--weights", folder, "--loss-weights", vgg, "--json", report, "--record")
-    invoke("quality", photos, *options)
+    options = ("--paintings", paintings, "--weights", folder, "--loss-weights", vgg, "--record")
+    invoke("quality", photos, *options, "--json", report)
     before, after = (read_manifest(f)["tiers"]["live"]["styles"] for f in (weights, folder))
     for measured in json.loads(report.read_text())["styles"]:
         name = measured["style"]
         expected = {"content": round(measured["content_loss"], 3), "style": round(measured["style_loss"], 4)}
         assert after[name] == {**before[name], "metrics": expected}
     assert set(StyleBank.load(tier="live", folder=folder).vectors) == set(NAMES)
-    with pytest.raises(UsageError, match="leave out --style"):
-        invoke("quality", photos, *options, "--style", "wave")
-    with pytest.raises(UsageError, match="and --strength"):
-        invoke("quality", photos, *options, "--strength", 0.5)
+    for changed in (("--style", "wave"), ("--strength", 0.5), ("--photos", 29)):
+        with pytest.raises(UsageError, match="on all 30 photos; leave out --style, --strength and --photos"):
+            invoke("quality", photos, *options, *changed)
 
 
 def test_strength(weights: Path, paintings: Path, photos: Path, vgg: Path, tmp_path: Path) -> None:
@@ -163,12 +162,25 @@ def test_where_the_style_loss_stalls_is_named() -> None:
 
 def test_temporal(weights: Path, clip: Path, tmp_path: Path) -> None:
     report = tmp_path / "temporal.json"
-    output = invoke("temporal", clip, "--frames", 4, "--weights", weights, "--json", report)
+    arguments = ("temporal", clip, "--frames", 4, "--weights", weights, "--json", report)
+    output = invoke(*arguments)
     rows = json.loads(report.read_text())["clips"]["pan.mp4"]
     assert [row["style"] for row in rows] == ["none", *NAMES], "all styles of the tier, after the film itself"
     assert {row["pairs"] for row in rows} == {3}
     assert all(row["style_loss"] is None for row in rows)
     assert "4 frames" in output
+    with pytest.raises(UsageError, match="--overwrite"):
+        invoke(*arguments)
+    invoke(*arguments, "--overwrite")
+
+
+def test_clips_of_one_name_are_told_apart(weights: Path, clip: Path, tmp_path: Path) -> None:
+    other = Path(shutil.copy(clip, tmp_path))
+    alone = Path(shutil.copy(clip, tmp_path / "alone.mp4"))
+    report = tmp_path / "temporal.json"
+    output = invoke("temporal", clip, other, alone, "--style", "wave", "--frames", 2, "--weights", weights, "--json", report)
+    assert list(json.loads(report.read_text())["clips"]) == [str(clip), str(other), "alone.mp4"]
+    assert f"{other}: 2 frames" in output
 
 
 def test_temporal_with_and_without_steadying(weights: Path, paintings: Path, clip: Path, vgg: Path, tmp_path: Path) -> None:
@@ -217,6 +229,26 @@ def test_looks_may_be_blends_and_have_a_strength(weights: Path) -> None:
     # Scream's vector is half of wave's, so half of wave is scream.
     assert np.abs(weak["wave"](frames).astype(int) - full["scream"](frames)).max() <= 1
     assert np.abs(weak["wave"](frames).astype(int) - full["wave"](frames)).max() > 1
+
+
+def test_a_style_file_is_told_from_the_style_of_its_name(
+    weights: Path, paintings: Path, photos: Path, vgg: Path, tmp_path: Path
+) -> None:
+    bank = StyleBank.load(folder=weights)
+    mine, alone = tmp_path / "wave.safetensors", tmp_path / "alone.safetensors"
+    for path in (mine, alone):
+        vector = bank.vectors["scream"]
+        export_style(bank.network, vector, StyleEntry(name=path.stem), path, tier="live", dedicated=False, about={})
+    _, painters = open_painters(f"wave,{mine},{alone}", weights=weights, device="cpu")
+    assert list(painters) == ["wave", str(mine), "alone"]
+
+    report = tmp_path / "quality.json"
+    options = ("--paintings", paintings, "--weights", weights, "--loss-weights", vgg, "--json", report)
+    invoke("quality", photos, *options, "--style", f"wave,{mine}")
+    bundled, other = json.loads(report.read_text())["styles"]
+    assert (bundled["style"], other["style"]) == ("wave", str(mine))
+    assert bundled["unpainted_style_loss"] == other["unpainted_style_loss"], "both are held against the painting of wave"
+    assert bundled["style_loss"] != other["style_loss"]
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,10 @@ def test_a_report_that_cannot_be_written_is_refused_beforehand(tmp_path: Path) -
         check_report_path(tmp_path / "absent" / "new.json")
     with pytest.raises(UsageError, match="is a folder"):
         check_report_path(tmp_path)
+    (tmp_path / "old.json").write_text("mine")
+    with pytest.raises(UsageError, match="--overwrite"):
+        check_report_path(tmp_path / "old.json")
+    check_report_path(tmp_path / "old.json", overwrite=True)
 
 
 def test_the_gallery_shows_every_style_on_every_photo() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,11 +16,12 @@ from typer.testing import CliRunner
 
 from rtstyle.cli.main import app
 from rtstyle.errors import RTStyleError, UsageError
-from rtstyle.optimize import OptimizeConfig, PictureLoss, optimize
+from rtstyle.optimize import OptimizeConfig, PictureLoss, Point, optimize
 from rtstyle.optimize.loss import as_picture, fit_painting
 from rtstyle.perceptual.backbones import build_backbone
 from rtstyle.perceptual.network import LossNetwork
 from rtstyle.pixels import Pixels
+from rtstyle.sinks.images import write_still
 
 LAYERS: dict[str, Any] = {"content_layers": {"relu2_1": 1.0}, "style_layers": {"relu1_1": 1.0, "relu2_1": 1.0}}
 CPU = torch.device("cpu")
@@ -66,15 +69,50 @@ def test_it_goes_downhill(loss_network: LossNetwork, optimizer: str, start: str)
     assert [point.iteration for point in result.history] == list(range(iterations + 1))
 
 
+def picture_loss(loss_network: LossNetwork, config: OptimizeConfig) -> PictureLoss:
+    painting = fit_painting(smooth(60, 50, 2), config, (40, 52), (40, 52))
+    return PictureLoss(config, loss_network, smooth(40, 52, 1), painting, CPU)
+
+
 def test_the_last_losses_are_the_pictures(loss_network: LossNetwork) -> None:
     result, config = run(loss_network)
-    painting = fit_painting(smooth(60, 50, 2), config, (40, 52), (40, 52))
-    loss = PictureLoss(config, loss_network, smooth(40, 52, 1), painting, CPU)
+    loss = picture_loss(loss_network, config)
     measured, last = loss.measure(result.picture), result.history[-1].losses
     # Rounding to 8 bits is all that lies between them.
     assert measured.total == pytest.approx(last.total, rel=0.02)
     assert loss.measure(smooth(40, 52, 1)).content == 0
     assert last.total == pytest.approx(last.content + 10 * last.style + 0.1 * last.variation, rel=1e-4)
+
+
+def test_every_point_comes_with_its_own_picture(loss_network: LossNetwork) -> None:
+    seen: list[tuple[float, Pixels]] = []
+
+    def listen(point: Point, picture: Callable[[], Pixels]) -> bool:
+        seen.append((point.losses.total, picture()))
+        return point.iteration < 3
+
+    result, config = run(loss_network, listen)
+    loss = picture_loss(loss_network, config)
+    assert np.array_equal(seen[0][1], smooth(40, 52, 1)), "the first is the picture that it starts from"
+    assert np.array_equal(seen[-1][1], result.picture), "the one that ended it is the result"
+    for total, picture in seen:
+        assert loss.measure(picture).total == pytest.approx(total, rel=0.02)
+
+
+@pytest.mark.parametrize("end", [3, 8])
+def test_only_the_iterations_are_timed(loss_network: LossNetwork, monkeypatch: pytest.MonkeyPatch, end: int) -> None:
+    passes: list[int] = []
+
+    class Counted(torch.nn.Module):
+        def forward(self, picture: torch.Tensor) -> dict[str, torch.Tensor]:
+            passes.append(1)
+            return loss_network(picture)
+
+    clock = SimpleNamespace(perf_counter=lambda: float(len(passes)))  # a second for each pass through the loss network
+    monkeypatch.setattr("rtstyle.optimize.descent.time", clock)
+    result, _ = run(Counted(), lambda point, _: point.iteration < end)  # type: ignore[arg-type]
+    assert result.history[-1].iteration == end
+    assert result.seconds == end
 
 
 def test_lbfgs_beats_adam_and_content_beats_noise(loss_network: LossNetwork) -> None:
@@ -175,6 +213,22 @@ def test_the_command(files: tuple[str, str], tmp_path: Path, weights: Path) -> N
     assert Image.open(out).size == (52, 40)
     assert Image.open(curve).size[0] > 400
     assert sorted(path.name for path in tmp_path.glob("out*")) == ["out.png", "out_0000.png", "out_0002.png", "out_0004.png"]
+
+
+def test_an_interrupted_command_keeps_what_there_is(
+    files: tuple[str, str], tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write_and_interrupt(pixels: Pixels, path: Path) -> None:
+        write_still(pixels, path)
+        if path.name == "out_0002.png":
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr("rtstyle.optimize.command.write_still", write_and_interrupt)
+    out = tmp_path / "out.png"
+    result = CliRunner().invoke(app, ["optimize", *files, str(out), *QUICK, "--every", "1", "--loss-weights", str(weights)])
+    assert result.exit_code == 130, result.output
+    assert "stopped early, at 2 of 4 iterations" in result.output
+    assert np.array_equal(Image.open(out), Image.open(tmp_path / "out_0002.png"))
 
 
 @pytest.mark.parametrize(

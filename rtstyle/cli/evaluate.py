@@ -38,6 +38,7 @@ def quality(
     weights: WeightsOption = None,
     loss_weights: LossWeightsOption = None,
     json: JsonOption = None,
+    overwrite: OverwriteOption = False,
     record: Annotated[bool, typer.Option("--record", help="Write the figures into the weights' manifest as well.")] = False,
 ) -> None:
     """Content and style loss on held-out photos (0 is the photo itself, and the painting's own statistics)."""
@@ -45,13 +46,16 @@ def quality(
 
     from rtstyle.errors import UsageError
     from rtstyle.evaluate.painters import open_painters
-    from rtstyle.evaluate.perceptual import measure_quality, quoted_photos
+    from rtstyle.evaluate.perceptual import QUOTED_PHOTOS, measure_quality, quoted_photos
     from rtstyle.evaluate.report import as_table, check_report_path, quality_table, write_json
     from rtstyle.weightfiles import record_metrics, weights_folder
 
-    check_report_path(json)
-    if record and (style is not None or strength != 1):
-        raise UsageError("--record keeps the figures of a tier as it is; leave out --style and --strength")
+    check_report_path(json, overwrite=overwrite)
+    if record and (style is not None or strength != 1 or limit < QUOTED_PHOTOS):
+        raise UsageError(
+            f"--record keeps the figures of a tier as it is, on all {QUOTED_PHOTOS} photos; "
+            "leave out --style, --strength and --photos"
+        )
     stylizer, painters = open_painters(style, tier=tier.value, device=device, weights=weights, strength=strength)
     paths = quoted_photos(photos, limit=limit)
     meter = _open_meter(painters, paintings, loss_weights, device)
@@ -78,6 +82,7 @@ def strength(
     weights: WeightsOption = None,
     loss_weights: LossWeightsOption = None,
     json: JsonOption = None,
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Style loss, content loss and likeness to the photo (PSNR) at strengths from 0 to 1.5."""
     from tqdm import tqdm
@@ -87,7 +92,7 @@ def strength(
     from rtstyle.evaluate.report import as_table, check_report_path, strength_table, write_json
     from rtstyle.evaluate.strength import STRENGTHS, measure_strength
 
-    check_report_path(json)
+    check_report_path(json, overwrite=overwrite)
     stylizer, looks = open_looks(style, tier=tier.value, device=device, weights=weights)
     paths = quoted_photos(photos, limit=limit)
     meter = _open_meter(looks, paintings, loss_weights, device)
@@ -115,31 +120,33 @@ def temporal(
     weights: WeightsOption = None,
     loss_weights: LossWeightsOption = None,
     json: JsonOption = None,
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Warping error, its root, and the mean change where the film stands still; 'none' is the film itself."""
     from tqdm import tqdm
 
+    from rtstyle.evaluate.labels import file_name, labels
     from rtstyle.evaluate.painters import open_painters
     from rtstyle.evaluate.report import as_table, check_report_path, steadiness_table, write_json
     from rtstyle.evaluate.temporal import STEADIED, first_frames, measure_steadiness, with_steadied
     from rtstyle.styles import NONE
 
-    check_report_path(json)
+    check_report_path(json, overwrite=overwrite)
     stylizer, painters = open_painters(style, tier=tier.value, device=device, weights=weights, strength=strength)
     meter = _open_meter(painters, paintings, loss_weights, device) if paintings is not None else None
     if meter is not None:
         meter.grams |= {name + STEADIED: grams for name, grams in meter.grams.items()}
     figures: dict[str, list[dict[str, object]]] = {}
-    for clip in clips:
+    for name, clip in zip(labels([str(clip) for clip in clips], file_name), clips, strict=True):
         looks = {NONE: lambda batch: batch, **(with_steadied(painters) if stabilize else painters)}
-        with tqdm(total=frames, unit="frame", desc=clip.name, dynamic_ncols=True, leave=False) as bar:
+        with tqdm(total=frames, unit="frame", desc=name, dynamic_ncols=True, leave=False) as bar:
             results = measure_steadiness(
                 first_frames(clip, frames), looks, meter=meter, progress=lambda done, bar=bar: bar.update()
             )
         first = results[0]
-        typer.echo(f"{clip.name}: {first.pairs + 1} frames, {first.visible:.0%} of the pixels visible, {first.still:.0%} still")
+        typer.echo(f"{name}: {first.pairs + 1} frames, {first.visible:.0%} of the pixels visible, {first.still:.0%} still")
         typer.echo(steadiness_table(results) + "\n")
-        figures[clip.name] = [as_table(result) for result in results]
+        figures[name] = [as_table(result) for result in results]
     if json is not None:
         write_json({"tier": stylizer.bank.tier, "strength": strength, "clips": figures}, json)
 
@@ -177,8 +184,9 @@ def gallery(
 
 def _open_meter(styles: Iterable[str], paintings: Path, loss_weights: Path | None, device: str) -> QualityMeter:
     from rtstyle.cli.shared import open_device
+    from rtstyle.evaluate.labels import style_name
     from rtstyle.evaluate.perceptual import LAYERS, QualityMeter, find_painting
     from rtstyle.perceptual.network import LossNetwork
 
-    found = {style: find_painting(paintings, style) for style in styles}
+    found = {style: find_painting(paintings, style_name(style)) for style in styles}
     return QualityMeter(LossNetwork(LAYERS, weights=loss_weights), found, device=open_device(device))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rtstyle.cli.shared import DeviceOption, OverwriteOption
+from rtstyle.cli.shared import INTERRUPTED, DeviceOption, OverwriteOption
 
 
 def optimize(
@@ -76,3 +76,4 @@ def optimize(
     typer.echo(f"after {last.iteration} iterations: content loss {last.losses.content:.4g}, style loss {last.losses.style:.4g}")
     if last.iteration < last.iterations:
         typer.echo(f"stopped early, at {last.iteration} of {last.iterations} iterations")
+        raise typer.Exit(INTERRUPTED)

@@ -128,7 +128,7 @@ def bundled_recipe(request: Request) -> Path | None:
 
 
 def style_config(request: Request, style: str) -> OptimizeConfig:
-    """The reference's settings; with a recipe, layers and weights are the ones the networks were trained with."""
+    """The reference's settings; with a recipe, layers and weights are the recipe's."""
     if request.recipe is None:
         return request.config
     recipe = Recipe.load(request.recipe)

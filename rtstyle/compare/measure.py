@@ -59,7 +59,7 @@ class Comparison:
     def seconds_an_iteration(self) -> float:
         """Of the reference, here; its iterations all cost the same."""
         spent = sum(result.seconds for result in self.results[OPTIMIZE].values())
-        return spent / sum(max(1, history[-1].iteration) for history in self.histories.values())
+        return spent / sum(history[-1].iteration for history in self.histories.values())
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,8 @@ def _reference(found: Comparison, name: str, loss: PictureLoss, enough: float, p
     def listen(point: Point, _picture: Callable[[], Pixels]) -> bool:
         if progress is not None and point.iteration:
             progress(1)
-        return point.losses.total > enough
+        # One iteration is made in any case, to know what it costs.
+        return point.iteration == 0 or point.losses.total > enough
 
     photo, config = found.photos[name], found.config
     done = optimize(photo, found.painting, config, loss_network=loss.loss_network, device=loss.device, listener=listen)

@@ -25,7 +25,7 @@ SHOWN_SIDE = 256
 TITLE = "Style transfer: slow and fast"
 INTRODUCTION = (
     "A picture can be painted by optimising its pixels, hundreds of passes through a classifier and back, or in one pass of a "
-    "small network that was trained on the same loss. This page sets them side by side."
+    "small network that was trained on the same kind of loss. This page sets them side by side."
 )
 
 
@@ -100,10 +100,11 @@ def _section(comparison: Comparison) -> str:
     config = comparison.config
     start = "the photo" if config.start == "content" else "noise"
     note = (
-        "Losses are relative errors (0: none, 1: as wrong as black), means over the photos. They are the ones that the networks "
-        f"were trained on: the total weighs content {config.content_weight:g}, style {config.style_weight:g} and total variation "
-        f"{config.total_variation_weight:g}. Iterations-equivalent: the iteration of the slow reference, started from {start}, "
-        "that reaches the method's total, a mean over the photos; one iteration is one pass through the loss network and back."
+        "Losses are relative errors (0: none, 1: as wrong as black), means over the photos. All methods are measured by the same "
+        "losses, whatever their networks were trained on; the settings below say whose they are. The total weighs content "
+        f"{config.content_weight:g}, style {config.style_weight:g} and total variation {config.total_variation_weight:g}. "
+        f"Iterations-equivalent: the iteration of the slow reference, started from {start}, that reaches the "
+        "method's total, a mean over the photos; one iteration is one pass through the loss network and back."
     )
     curves = "".join(_curve(picture, f"losses over iterations, {name}") for name, picture in history_curves(comparison).items())
     return (

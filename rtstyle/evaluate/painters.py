@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from rtstyle.devices import resolve_device, resolve_tier
+from rtstyle.evaluate.labels import labels, style_name
 from rtstyle.evaluate.perceptual import Painter
 from rtstyle.styles import NONE, StyleBank, StyleMix
 from rtstyle.stylizer import Look, Stylizer
@@ -24,17 +25,13 @@ def open_looks(
 ) -> tuple[Stylizer, dict[str, Look]]:
     """A Stylizer and the looks of ``styles`` (``wave,scream``; every style of the tier when None) by name.
 
-    A style file goes by the name of the file. Raises :class:`UsageError` and :class:`WeightsError` as opening a bank does.
+    A style file goes by the name of the file, or by its path where another look has that name. Raises
+    :class:`UsageError` and :class:`WeightsError` as opening a bank does.
     """
     where = resolve_device(device)
     every = StyleMix.parse(styles or NONE)
     bank = StyleBank.open(every, tier=resolve_tier(tier, every, where, weights), folder=weights)
     mixes = StyleMix.parse_list(styles) if styles else tuple(StyleMix.parse(name) for name in bank.names)
     stylizer = Stylizer(bank, Look(mix=mixes[0], strength=strength), device=where)
-    return stylizer, {_label(mix): stylizer.look.changed(mix=mix) for mix in mixes}
-
-
-def _label(mix: StyleMix) -> str:
-    """``wave``, ``wave:0.7,scream:0.3``, and ``my`` for ``folder/my.safetensors``."""
-    text = str(mix)
-    return Path(text).stem if text.endswith(".safetensors") else text
+    names = labels([str(mix) for mix in mixes], style_name)
+    return stylizer, {name: stylizer.look.changed(mix=mix) for name, mix in zip(names, mixes, strict=True)}

@@ -17,6 +17,7 @@ from rtstyle.evaluate.perceptual import Painter, Quality
 from rtstyle.evaluate.strength import StrengthPoint, falls_until_full
 from rtstyle.evaluate.temporal import Steadiness
 from rtstyle.pixels import Pixels, Size, resize
+from rtstyle.sinks.staging import check_output
 
 PUBLISHED = {"wave": (0.741, 0.099), "scream": (0.526, 0.049), "udnie": (0.615, 0.020), "shipwreck": (0.535, 0.036)}
 """Content and style loss of well-known published full-size networks, on the photos the project quotes its figures on."""
@@ -91,12 +92,13 @@ def as_table(result: Quality | Steadiness | StrengthPoint) -> dict[str, Any]:
     return {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in values.items()}
 
 
-def check_report_path(path: Path | None) -> None:
+def check_report_path(path: Path | None, *, overwrite: bool = False) -> None:
     """Raises :class:`UsageError` where no report can be written, before minutes are spent on its figures."""
-    if path is not None and not path.parent.is_dir():
-        raise UsageError(f"the folder {path.parent} does not exist")
-    if path is not None and path.is_dir():
+    if path is None:
+        return
+    if path.is_dir():
         raise UsageError(f"{path} is a folder; name a file for the figures")
+    check_output(path, overwrite=overwrite)
 
 
 def write_json(data: Mapping[str, Any], path: Path) -> None:

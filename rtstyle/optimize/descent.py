@@ -46,7 +46,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Optimised:
-    """The result, uint8 (H, W, 3), the losses from the start on, and the seconds it took."""
+    """The result, uint8 (H, W, 3), the losses from the start to it, and the seconds that the iterations took by themselves."""
 
     picture: Pixels
     history: list[Point]
@@ -54,7 +54,7 @@ class Optimised:
 
 
 Listener = Callable[[Point, Callable[[], Pixels]], bool | None]
-"""Told of every point, with a function that gives the picture as it is; returning False ends the work early."""
+"""Told of every point, with a function that gives the picture whose losses these are; returning False ends the work with it."""
 
 
 def optimize(
@@ -71,26 +71,29 @@ def optimize(
     ``loss_network`` as :meth:`OptimizeConfig.open_loss_network` makes it. The same arguments give the same picture.
     Raises :class:`UsageError` for a photo that is too small and :class:`RTStyleError` where the losses diverge.
     """
-    began = time.perf_counter()
     plan = config.plan((photo.shape[0], photo.shape[1]))
     finest = plan[-1][0]
     iterations = sum(budget for _, budget in plan)
     history: list[Point] = []
     picture: Pixels | None = None
     done = 0
+    seconds = 0.0
     with _repeatable():
         for size, budget in plan:
             loss = PictureLoss(config, loss_network, resize(photo, size), fit_painting(painting, config, size, finest), device)
             descent = _Descent(_start(photo, picture, size, config, device), loss, config)
             for step in range(budget + 1):
-                losses = descent.step() if step < budget else descent.measure()
-                history.append(Point(done + step, iterations, min(size), losses))
+                if step:
+                    began = time.perf_counter()
+                    descent.step()
+                    seconds += time.perf_counter() - began
+                history.append(Point(done + step, iterations, min(size), descent.losses))
                 if listener is not None and listener(history[-1], descent.picture) is False:
-                    return Optimised(descent.picture(), history, time.perf_counter() - began)
+                    return Optimised(descent.picture(), history, seconds)
             done += budget
             picture = descent.picture()
     assert picture is not None  # a plan has at least one size
-    return Optimised(picture, history, time.perf_counter() - began)
+    return Optimised(picture, history, seconds)
 
 
 def _start(photo: Pixels, coarser: Pixels | None, size: Size, config: OptimizeConfig, device: torch.device) -> Tensor:
@@ -102,7 +105,7 @@ def _start(photo: Pixels, coarser: Pixels | None, size: Size, config: OptimizeCo
 
 
 class _Descent:
-    """One scale's picture on its way down, always within [0, 1]."""
+    """One scale's picture on its way down, always within [0, 1], and its ``losses``."""
 
     def __init__(self, start: Tensor, loss: PictureLoss, config: OptimizeConfig) -> None:
         self.pixels = nn.Parameter(start.contiguous())
@@ -114,45 +117,39 @@ class _Descent:
         self.best_pixels = self.pixels.detach().clone()
         self.climbs = 0
         self.returns = 0
+        self.losses = self._measure()
 
     def picture(self) -> Pixels:
         """As it is now: uint8 (H, W, 3)."""
         return to_uint8(self.pixels.detach())[0].cpu().numpy()
 
-    @torch.no_grad()
-    def measure(self) -> Losses:
-        """The losses of the picture as it is now."""
-        return self.loss(self.pixels)[1]
-
-    def step(self) -> Losses:
-        """One iteration; returns the losses that it started from."""
-        found: list[Losses] = []
-
-        def evaluate() -> Tensor:
-            self.optimizer.zero_grad()
-            total, losses = self.loss(self.pixels)
-            total.backward()
-            found.append(losses)
-            return total
-
-        before = self.pixels.detach().clone()
-        self.optimizer.step(evaluate)  # type: ignore[arg-type]
-        losses = found[0]
-        if losses.total < self.best:
-            self.best, self.best_pixels = losses.total, before
-        self.climbs = 0 if losses.total < RUNAWAY * self.best else self.climbs + 1
-        if self.climbs == CLIMBS or not math.isfinite(losses.total):
-            self._go_back(losses)
+    def step(self) -> None:
+        """One iteration: on along the gradients, or back to the best picture where they led astray."""
+        total = self.losses.total
+        if total < self.best:
+            self.best, self.best_pixels = total, self.pixels.detach().clone()
+        self.climbs = 0 if total < RUNAWAY * self.best else self.climbs + 1
+        if self.climbs == CLIMBS or not math.isfinite(total):
+            self._go_back()
+        else:
+            self.optimizer.step(lambda: total)
         with torch.no_grad():
             # Projected after every step, as in Johnson et al. 2016, sec. 4.1, which keeps to [0, 255] so.
             self.pixels.clamp_(0.0, 1.0)
+        self.losses = self._measure()
+
+    def _measure(self) -> Losses:
+        """The losses of the picture as it is now; leaves the gradients for the next step."""
+        self.optimizer.zero_grad()
+        total, losses = self.loss(self.pixels)
+        total.backward()
         return losses
 
-    def _go_back(self, losses: Losses) -> None:
+    def _go_back(self) -> None:
         self.climbs = 0
         self.returns += 1
         if self.returns > PATIENCE or not math.isfinite(self.best):
-            raise RTStyleError(f"the optimisation does not converge (loss {losses.total:.3g}); lower --lr or the weights")
+            raise RTStyleError(f"the optimisation does not converge (loss {self.losses.total:.3g}); lower --lr or the weights")
         self.rate /= 2
         with torch.no_grad():
             self.pixels.copy_(self.best_pixels)
