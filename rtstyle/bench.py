@@ -79,7 +79,8 @@ class Timing:
 class Case:
     """Something to time: ``run`` paints ``batch`` frames."""
 
-    name: str
+    name: Callable[[], str]
+    """Asked when all is timed: where an engine fails on the way, another one paints."""
     batch: int
     run: Callable[[], object]
     staged: Callable[[], dict[str, float]] | None = None
@@ -124,7 +125,7 @@ def bench_network(
 
 def _case(engine: Engine, frames: Tensor, style: Tensor) -> Case:
     staged = (lambda: stage_seconds(engine, frames, style)[1]) if has_bus(engine) else None
-    return Case(engine.name, len(frames), lambda: engine(frames, style), staged)
+    return Case(lambda: engine.name, len(frames), lambda: engine(frames, style), staged)
 
 
 def take_turns(size: str, cases: Sequence[Case], turns: int) -> list[Timing]:
@@ -146,12 +147,12 @@ def take_turns(size: str, cases: Sequence[Case], turns: int) -> list[Timing]:
     timings: list[Timing] = []
     reference: float | None = None
     for case, taken, by_stage in zip(cases, seconds, stages, strict=True):
-        spread = Spread.of(taken)
-        if case.name == ReferenceEngine.name:
+        name, spread = case.name(), Spread.of(taken)
+        if name == ReferenceEngine.name:
             reference = spread.median_ms
         timings.append(
             Timing(
-                case=case.name,
+                case=name,
                 size=size,
                 batch=case.batch,
                 median_ms=spread.median_ms,

@@ -43,8 +43,14 @@ def needs_strips(network: StyleNetwork, height: int, width: int, device: torch.d
         return False
     limit = BYTES_IN_ONE_PIECE
     if device.type == "cuda":
-        limit = SHARE_IN_ONE_PIECE * torch.cuda.mem_get_info(device)[0]
+        limit = SHARE_IN_ONE_PIECE * _free_bytes(device)
     return height * width * _bytes_per_pixel(network) > limit
+
+
+def _free_bytes(device: torch.device) -> int:
+    """Of a GPU: also what PyTorch holds without using it, which the driver counts as taken."""
+    held = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return torch.cuda.mem_get_info(device)[0] + held
 
 
 def _bytes_per_pixel(network: TransformerNet) -> int:

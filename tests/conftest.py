@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import random
 import shutil
@@ -23,6 +24,18 @@ import torch
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
+ABOUT_GPUS = os.environ.get("RTSTYLE_REQUIRE_GPU") == "1"
+MISSING = [name for name in ("av", "gradio") if ABOUT_GPUS and importlib.util.find_spec(name) is None]
+WITHOUT_THEM = ("test_gpu.py", "test_kernels.py")
+"""What is collected all the same: a machine with a GPU may have little more than PyTorch."""
+collect_ignore = [path.name for path in Path(__file__).parent.glob("test_*.py") if MISSING and path.name not in WITHOUT_THEM]
+
+THREADS = torch.get_num_threads()
+
+
+def pytest_report_header() -> str | None:
+    return f"only {' and '.join(WITHOUT_THEM)}, without {' and '.join(MISSING)}" if MISSING else None
+
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     torch.set_num_threads(2)
@@ -41,6 +54,15 @@ def _seed() -> None:
     random.seed(0)
     np.random.seed(0)
     torch.manual_seed(0)
+
+
+@pytest.fixture
+def all_threads() -> Iterator[None]:
+    """As many threads as PyTorch takes by itself, for what is timed."""
+    few = torch.get_num_threads()
+    torch.set_num_threads(THREADS)
+    yield
+    torch.set_num_threads(few)
 
 
 @pytest.fixture(scope="session")

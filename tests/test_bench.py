@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 import torch
 from clips import write_clip
+from engine_parts import Toy, maker
 from typer.testing import CliRunner
 
+from rtstyle import roofline, targets
 from rtstyle.bench import (
     RANDOM,
     REFERENCE,
@@ -54,7 +56,7 @@ def weights_with(folder: Path, *tiers: str) -> Path:
 
 def test_cases_take_turns_and_are_warmed_up() -> None:
     order: list[str] = []
-    cases = [Case("reference", 1, lambda: order.append("a")), Case("ours", 2, lambda: order.append("b"))]
+    cases = [Case(lambda: "reference", 1, lambda: order.append("a")), Case(lambda: "ours", 2, lambda: order.append("b"))]
     timings = take_turns("360p", cases, 3)
     assert order == ["a", "b"] * 4
     assert [(t.case, t.batch, t.turns) for t in timings] == [("reference", 1, 3), ("ours", 2, 3)]
@@ -70,6 +72,12 @@ def test_engines_and_reference_are_timed_at_every_size() -> None:
     assert [(t.size, t.case) for t in timings] == [(s, c) for s in sizes for c in ("reference", "eager")]
     assert json.loads(json.dumps(as_data(timings)))[1]["times_reference"] > 0
     assert len(table(timings).splitlines()) == 5
+
+
+def test_what_is_timed_has_the_name_of_the_engine_that_painted() -> None:
+    engine = FallbackEngine([maker(Toy(0, name="graphs", error=RuntimeError("no such kernel"))), maker(Toy(0, name="plain"))])
+    timings = bench_network([engine], torch.zeros(1), {"small": (32, 48)}, turns=3)
+    assert [(t.case, t.batch) for t in timings] == [("plain", 1), ("plain", 4)]
 
 
 def test_costs_are_counted_per_frame() -> None:
@@ -125,7 +133,7 @@ def test_the_stages_of_a_call_are_told_apart() -> None:
 
 
 def test_stages_are_reported_where_there_is_a_bus() -> None:
-    case = Case("ours", 2, lambda: None, lambda: {"upload": 2e-3, "net": 8e-3, "download": 4e-3})
+    case = Case(lambda: "ours", 2, lambda: None, lambda: {"upload": 2e-3, "net": 8e-3, "download": 4e-3})
     (timing,) = take_turns("360p", [case], 3)
     assert timing.stages["net"] == Spread(median_ms=4.0, p95_ms=4.0)
     assert timing.net_fps == pytest.approx(250)
@@ -173,6 +181,31 @@ def test_a_roof_bounds_by_arithmetic_or_by_memory() -> None:
     assert measured.bytes > 1e8
 
 
+def test_a_roof_is_measured_with_random_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    results: list[torch.Tensor] = []
+    monkeypatch.setattr(roofline, "_best_seconds", lambda work, _device: results.append(work()) or 1.0)
+    measure_roof(CPU)
+    assert len(results) == 2
+    assert all(len(result.flatten()[:1000].unique()) > 500 for result in results)
+
+
+def test_a_roof_is_that_of_a_warm_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    taken: list[float] = []
+
+    def work() -> None:
+        nonlocal now
+        taken.append(0.02 if now < 0.4 else 0.01)
+        now += taken[-1]
+
+    monkeypatch.setattr(roofline, "synchronize", lambda _device: None)
+    monkeypatch.setattr(roofline.time, "perf_counter", lambda: now)
+    assert roofline._best_seconds(work, torch.device("cuda")) == pytest.approx(0.01)
+    taken.clear()
+    roofline._best_seconds(work, CPU)
+    assert len(taken) == roofline.TURNS
+
+
 def test_targets_are_set_beside_what_is_reached(tmp_path: Path) -> None:
     """On the CPU and small: what they are computed from, not what a GPU reaches."""
     live, studio = check_targets(CPU, weights_with(tmp_path, "live", "studio"), size=(32, 48), engines=("eager",), turns=3)
@@ -199,6 +232,17 @@ def test_targets_need_a_gpu() -> None:
     result = CliRunner().invoke(app, ["bench", "--targets", "--device", "cpu"])
     assert isinstance(result.exception, UsageError)
     assert "--targets are those of a GPU" in str(result.exception)
+
+
+def test_targets_take_as_many_turns_as_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    from rtstyle.cli.main import app
+
+    asked: list[int] = []
+    monkeypatch.setattr("rtstyle.cli.bench.open_device", torch.device)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _device: "a GPU")
+    monkeypatch.setattr(targets, "check_targets", lambda *_, turns: asked.append(turns) or [])
+    done = CliRunner().invoke(app, ["bench", "--targets", "--turns", "7", "--device", "cuda"])
+    assert (done.exit_code, done.output, asked) == (0, "a GPU\n", [7])
 
 
 def test_sizes_by_name() -> None:

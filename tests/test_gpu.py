@@ -102,6 +102,7 @@ def test_strips_on_the_device_match_one_piece(bank: StyleBank) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
+@pytest.mark.usefixtures("all_threads")
 def test_targets_are_printed() -> None:
     """With ``-s``; whether they are met depends on the GPU, so it is for the reader to judge."""
     from rtstyle.cli.main import app
@@ -110,3 +111,9 @@ def test_targets_are_printed() -> None:
     assert done.exit_code == 0, done.output
     sys.stdout.write(f"\n{done.output}")
     assert sum(line.startswith(("met", "MISSED")) for line in done.output.splitlines()) == 6
+    _, *tiers = done.output.split("\ntier ")
+    assert len(tiers) == 2
+    for tier in tiers:
+        painted = {line.split()[1] for line in tier.splitlines() if line.startswith("1080p")}
+        assert NAMES["fused"] in painted
+        assert {NAMES["lean"], NAMES["plain"]} & painted

@@ -124,6 +124,25 @@ def test_imports_go_one_way() -> None:
     assert upward == []
 
 
+def test_the_gpu_s_tests_are_found_without_av_gradio_and_an_install(repository: Path) -> None:
+    command = "RTSTYLE_REQUIRE_GPU=1 pytest -m gpu -s"
+    assert command in (repository / "README.md").read_text(encoding="utf-8")
+    done = run_python(
+        "import os, sys\n"
+        "from pathlib import Path\n"
+        "import pytest\n"
+        "os.environ['RTSTYLE_REQUIRE_GPU'] = '1'\n"
+        "sys.modules.update(dict.fromkeys(('av', 'gradio')))\n"
+        "sys.path[:] = [folder for folder in sys.path if Path(folder).resolve() != Path.cwd()]\n"
+        "sys.exit(pytest.main([*sys.argv[1:], '--collect-only', '-p', 'no:cacheprovider']))",
+        *command.split()[2:],
+        cwd=repository,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "test_targets_are_printed" in done.stdout
+    assert "only test_gpu.py and test_kernels.py, without av and gradio" in done.stdout
+
+
 def test_training_imports_without_av_cv2_and_gradio() -> None:
     done = run_python(
         "import importlib, pkgutil, sys\n"

@@ -123,3 +123,11 @@ def test_other_sizes_make_room_before_painting_fails() -> None:
     assert torch.equal(parts.paint(pictures, styles), expected(pictures, styles))
     with pytest.raises(RuntimeError, match="out of memory"):
         Parts(Desk(memory=1).make, (2,), size=2).paint(pictures, styles)
+
+
+def test_smaller_parts_are_painted_where_large_ones_do_not_fit() -> None:
+    parts = Parts(Desk(memory=12).make, (16,), size=16)
+    pictures, styles = frames(16)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        parts.paint(pictures, styles)
+    assert torch.equal(parts.paint(pictures[:8], styles[:8]), expected(pictures[:8], styles[:8]))

@@ -86,3 +86,13 @@ def test_which_pictures_are_large() -> None:
     assert needs_strips(live, 8000, 12000, CPU)
     assert needs_strips(studio, 2160, 3840, CPU)
     assert not needs_strips(studio, 1080, 1920 // 2, CPU)
+
+
+def test_a_gpu_s_memory_that_pytorch_holds_unused_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    live, gpu, held = TransformerNet(NetConfig()), torch.device("cuda"), 10**10
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _device: (10**8, 2 * 10**10))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda _device: held)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda _device: 10**8)
+    assert not needs_strips(live, 1080, 1920, gpu)
+    held = 10**8
+    assert needs_strips(live, 1080, 1920, gpu)

@@ -57,7 +57,7 @@ def bench(
     chosen = parse_sizes(sizes)
     where = open_device(device)
     if targets:
-        typer.echo(_targets(where, weights, as_json=json_output))
+        typer.echo(_targets(where, weights, turns, as_json=json_output))
         return
     bank = bank_to_time(resolve_tier(tier.value, StyleMix.parse(NONE), where, weights), weights)
     names = [name.value for name in engine or (EngineName.eager, EngineName.auto)]
@@ -92,7 +92,7 @@ def bench(
     typer.echo(json.dumps(report, indent=1) if json_output else "\n".join(lines))
 
 
-def _targets(device: torch.device, weights: Path | None, *, as_json: bool) -> str:
+def _targets(device: torch.device, weights: Path | None, turns: int, *, as_json: bool) -> str:
     import json
     from dataclasses import asdict
 
@@ -104,7 +104,7 @@ def _targets(device: torch.device, weights: Path | None, *, as_json: bool) -> st
     import torch
 
     name = torch.cuda.get_device_name(device)
-    reports = check_targets(device, weights)
+    reports = check_targets(device, weights, turns=turns)
     if as_json:
         return json.dumps({"device": name, "tiers": [asdict(report) for report in reports]}, indent=1)
     return "\n".join([name, *(line for report in reports for line in report.lines())])

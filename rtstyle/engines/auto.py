@@ -82,7 +82,13 @@ def _auto(
     if known == "cuda":
         rivals = rivals[1:]
     if work == "live":
-        return WarmingEngine(eager(), lambda: FallbackEngine(rivals), measured=choices.write)
+
+        def remember(name: str) -> None:
+            # Measured beside frames that are being painted, eager may win on a GPU by chance; films would keep it for good.
+            if device.type != "cuda" or name != EagerEngine.name:
+                choices.write(name)
+
+        return WarmingEngine(eager(), lambda: FallbackEngine(rivals), measured=remember)
     in_turn = list(dict.fromkeys([*rivals, eager]))
     if known is None:
         in_turn.insert(0, partial(_faster, rivals, choices, network.style_size))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import threading
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -27,6 +28,10 @@ FIRST_SIZE = 2
 FUSED_SIZE = 4
 """The same where every size is a compilation of its own; a few frames at once fill the device at most sizes."""
 WARM_UPS = 3
+TRIALS = 5
+
+_RECORDING = threading.Lock()
+"""One recording at a time in the whole process, whose flags of cuDNN are those of all threads."""
 
 Kind = Literal["lean", "plain", "fused"]
 """``lean``: between the convolutions our own Triton kernels, which are ready in seconds. ``plain``: PyTorch's, which need no
@@ -54,16 +59,17 @@ class _GraphSlot:
         self._style = torch.zeros(shape[0], style_size, device=device)
         # The weights and these buffers were written on the current stream.
         compute.wait_stream(torch.cuda.current_stream(device))
-        # Libraries choose their kernels, the fastest of those they have, before anything is recorded.
-        with torch.cuda.stream(compute), torch.backends.cudnn.flags(enabled=True, benchmark=True):
-            for _ in range(WARM_UPS):
-                module(self._frames, self._style)
-        compute.synchronize()
         self._graph = torch.cuda.CUDAGraph()
         # Another engine may paint in another thread meanwhile; what that does to the device is no part of the recording.
         recording = torch.cuda.graph(self._graph, stream=compute, capture_error_mode="thread_local")
-        with torch.backends.cudnn.flags(enabled=True, benchmark=True), recording:
-            self._painted = module(self._frames, self._style).contiguous()
+        # A recording that fails leaves its stream to the caller, so the stream is entered, and left, out here.
+        with torch.cuda.stream(compute), torch.backends.cudnn.flags(enabled=True, benchmark=True):
+            # Libraries choose their kernels, the fastest of those they have, before anything is recorded.
+            for _ in range(WARM_UPS):
+                module(self._frames, self._style)
+            compute.synchronize()
+            with recording:
+                self._painted = module(self._frames, self._style).contiguous()
         # The bus reads and writes at full speed, and beside everything else, in locked memory only.
         self._sent = torch.empty(shape, dtype=torch.uint8, pin_memory=True)
         self._sent_style = torch.empty(self._style.shape, pin_memory=True)
@@ -102,19 +108,22 @@ class _GraphSlot:
             into.copy_(self._received[: len(into)])
 
     def seconds(self) -> float:
-        begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+        laps = [torch.cuda.Event(enable_timing=True) for _ in range(TRIALS + 1)]
         with torch.cuda.stream(self._streams.compute):
-            begin.record()
-            for _ in range(WARM_UPS):
+            # Before the clock starts: it wakes the device, which is then never seen waiting for the launches behind it.
+            self._graph.replay()
+            laps[0].record()
+            for lap in laps[1:]:
                 self._graph.replay()
-            end.record()
-        end.synchronize()
-        return begin.elapsed_time(end) / 1e3 / WARM_UPS
+                lap.record()
+        laps[-1].synchronize()
+        return min(begin.elapsed_time(end) for begin, end in pairwise(laps)) / 1e3
 
 
 def _recorded(module: nn.Module, shape: Shape, style_size: int, streams: _Streams) -> _GraphSlot:
     try:
-        return _GraphSlot(module, shape, style_size, streams)
+        with _RECORDING:
+            return _GraphSlot(module, shape, style_size, streams)
     except SURVIVED:
         raise
     except Exception as error:  # those of Triton and of the compiler that it calls have no base in common

@@ -146,6 +146,8 @@ class Parts:
             except RuntimeError as error:
                 others = [other for other in self._slots if other != shape]
                 if not (others and out_of_memory(error)):
+                    if not slots:  # smaller parts would be sent here, to fail again
+                        self._forget(shape)
                     raise
                 for other in others:
                     self._forget(other)
