@@ -52,6 +52,8 @@ def plan_stills(inputs: Sequence[Path], target: Path, mixes: Sequence[StyleMix],
             raise UsageError(f"{out} exists; use --overwrite to replace it")
         outputs.add(out)
     if is_folder:
+        if target.exists() and not target.is_dir():
+            raise UsageError(f"{len(jobs)} pictures need a folder to go to, and {target} is a file")
         target.mkdir(exist_ok=True)
     return jobs
 

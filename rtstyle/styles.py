@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rtstyle.errors import UnknownStyleError, UsageError, WeightsError
+from rtstyle.errors import MissingWeightsError, UnknownStyleError, UsageError, WeightsError
 from rtstyle.nets import StyleNetwork, build_network
 from rtstyle.weightfiles import network_sha256, read_manifest, read_tensors, weights_folder
 
@@ -205,17 +205,26 @@ class StyleFile:
     network: StyleNetwork | None = None
 
 
-def load_style_file(path: Path) -> StyleFile:
-    """Read a style file; raises :class:`WeightsError` where it is absent or not one of ours."""
+def load_style_file(path: Path, *, own_network: bool = True) -> StyleFile:
+    """Read a style file.
+
+    Without ``own_network`` a file that brings a network along is refused before that is built, which for a hostile file could
+    take all memory. Raises :class:`MissingWeightsError` where the file is absent, :class:`WeightsError` where it is not one of
+    ours or not to be had.
+    """
     if not path.is_file():
-        raise WeightsError(f"no style file at {path}")
+        raise MissingWeightsError(f"no style file at {path}")
     tensors, metadata = read_tensors(path, None)
     try:
-        about: dict[str, Any] = json.loads(metadata["rtstyle"])
+        about: Any = json.loads(metadata["rtstyle"])
     except (KeyError, ValueError):
-        raise WeightsError(f"{path} is not a style file of rtstyle (no 'rtstyle' metadata)") from None
+        about = None
+    if not isinstance(about, dict):
+        raise WeightsError(f"{path} is not a style file of rtstyle (no 'rtstyle' metadata)")
     network = None
     if about.get("net"):
+        if not own_network:
+            raise WeightsError(f"{path} brings a network of its own, which is not taken here")
         network = _network_from(
             about["net"], {k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")}, path
         )
@@ -223,23 +232,24 @@ def load_style_file(path: Path) -> StyleFile:
     return StyleFile(
         entry=_entry(about, path.stem),
         vector=_only_vector(tensors, path),
-        tier=about.get("tier", "live"),
-        network_sha256=about.get("network_sha256", ""),
+        tier=str(about.get("tier", "live")),
+        network_sha256=str(about.get("network_sha256", "")),
         network=network,
     )
 
 
 def _entry(table: Mapping[str, Any], name: str) -> StyleEntry:
     """The entry in a manifest's or file's table; fields of newer versions are passed over."""
-    known: dict[str, Any] = {key: table[key] for key in StyleEntry.__dataclass_fields__ if key in table}
-    return StyleEntry(**{**known, "name": table.get("name", name)})
+    known = {key: str(table.get(key, "")) for key in ("title", "artist", "year", "terms", "file", "sha256")}
+    metrics = table.get("metrics")
+    return StyleEntry(name=str(table.get("name", name)), **known, metrics=dict(metrics) if isinstance(metrics, dict) else {})
 
 
 def _network_from(table: Mapping[str, Any], tensors: dict[str, Tensor], path: Path) -> StyleNetwork:
     try:
         network = build_network(table)
         network.load_state_dict(tensors)
-    except (RuntimeError, ValueError, TypeError) as error:
+    except (UsageError, RuntimeError, ValueError, TypeError) as error:
         raise WeightsError(f"{path} does not fit the network it names: {str(error).splitlines()[0]}") from error
     return network
 
@@ -247,4 +257,6 @@ def _network_from(table: Mapping[str, Any], tensors: dict[str, Tensor], path: Pa
 def _only_vector(tensors: Mapping[str, Tensor], path: Path) -> Tensor:
     if set(tensors) != {"style"} or tensors["style"].dim() != 1:
         raise WeightsError(f"{path} holds no style vector")
+    if not tensors["style"].isfinite().all():
+        raise WeightsError(f"{path} is damaged: its style vector has numbers that are not finite")
     return tensors["style"]

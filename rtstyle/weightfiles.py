@@ -32,11 +32,13 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest of a weights folder; raises :class:`WeightsError` where it is absent or of another format."""
     path = folder / MANIFEST
     try:
-        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        manifest: Any = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise WeightsError(f"no {MANIFEST} in {folder}") from None
-    except ValueError as error:
-        raise WeightsError(f"{path} is damaged: {error}") from error
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{path} cannot be read: {error}") from error
+    if not isinstance(manifest, dict):
+        raise WeightsError(f"{path} is no manifest of weights")
     if manifest.get("format") != FORMAT or "tiers" not in manifest:
         raise WeightsError(f"{path} has format {manifest.get('format')}; this rtstyle reads format {FORMAT}")
     return manifest

@@ -114,6 +114,7 @@ def test_a_bad_picture_does_not_stop_the_others(tmp_path: Path, picture: Path) -
         (["{in}", "{dir}/no/out.png"], "does not exist"),
         (["{in}", "{in}", "--overwrite"], "nothing is painted over its original"),
         (["{in}", "{dir}/exists.png"], "--overwrite"),
+        (["{in}", "{dir}/exists.png", "{dir}/notes"], "and {dir}/notes is a file"),
         (["{in}", "{dir}/out.gif"], "legal: .jpg"),
         (["{in}", "{dir}/out.png", "--style", "skream"], "did you mean scream"),
         (["{in}", "{dir}/out.png", "--device", "cuda:7"], "use --device cpu or auto"),
@@ -122,10 +123,11 @@ def test_a_bad_picture_does_not_stop_the_others(tmp_path: Path, picture: Path) -
 )
 def test_mistakes_get_one_line_and_leave_nothing(tmp_path: Path, picture: Path, arguments: list[str], said: str) -> None:
     (tmp_path / "exists.png").write_bytes(b"mine")
+    (tmp_path / "notes").write_bytes(b"mine")
     before = sorted(p.name for p in tmp_path.iterdir())
     done = rtstyle("image", *(a.replace("{in}", str(picture)).replace("{dir}", str(tmp_path)) for a in arguments))
     assert done.returncode == 2
-    assert said in done.stderr
+    assert said.replace("{dir}", str(tmp_path)) in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert sorted(p.name for p in tmp_path.iterdir()) == before
     assert (tmp_path / "exists.png").read_bytes() == b"mine"

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
-from rtstyle.errors import UnknownStyleError, UsageError, WeightsError
+from rtstyle.errors import MissingWeightsError, UnknownStyleError, UsageError, WeightsError
 from rtstyle.nets.transformer import NetConfig, TransformerNet
 from rtstyle.styles import StyleBank, StyleEntry, StyleMix, load_style_file
 from rtstyle.training.export import export_style, export_tier
@@ -125,6 +128,50 @@ def test_other_files_are_no_styles(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(WeightsError):
         load_style_file(path)
+
+
+@pytest.mark.parametrize(
+    ("about", "vector", "says"),
+    [
+        ([], 1.0, "is not a style file"),
+        ({"net": {"arch": "u-net"}}, 1.0, "mine.safetensors does not fit the network it names: unknown network"),
+        ({}, math.nan, "not finite"),
+    ],
+)
+def test_damaged_style_files_are_named(tmp_path: Path, about: Any, vector: float, says: str) -> None:
+    path = tmp_path / "mine.safetensors"
+    save_file({"style": torch.full((8,), vector)}, path, metadata={"rtstyle": json.dumps(about)})
+    with pytest.raises(WeightsError, match=says):
+        load_style_file(path)
+
+
+def test_what_a_style_file_says_of_itself_is_text(tmp_path: Path) -> None:
+    path = tmp_path / "mine.safetensors"
+    about = {"title": 3, "artist": ["x"], "metrics": "none"}
+    save_file({"style": torch.ones(8)}, path, metadata={"rtstyle": json.dumps(about)})
+    entry = load_style_file(path).entry
+    assert (entry.name, entry.title, entry.artist, entry.metrics) == ("mine", "3", "['x']", {})
+
+
+def test_a_network_can_be_refused_before_it_is_built(tmp_path: Path) -> None:
+    path = tmp_path / "large.safetensors"
+    about = {"net": {"arch": "transformer", "blocks": 10**9}}
+    save_file({"style": torch.ones(8)}, path, metadata={"rtstyle": json.dumps(about)})
+    with pytest.raises(WeightsError, match="network of its own"):
+        load_style_file(path, own_network=False)
+
+
+def test_a_style_file_that_is_not_there_is_a_mistake_of_the_request(tmp_path: Path) -> None:
+    with pytest.raises(MissingWeightsError):
+        load_style_file(tmp_path / "nosuch.safetensors")
+
+
+@pytest.mark.parametrize("content", ["[]", "{", "3"])
+def test_weights_folders_that_are_none_are_named(tmp_path: Path, content: str) -> None:
+    (tmp_path / MANIFEST).write_text(content)
+    for folder in (tmp_path, tmp_path / MANIFEST):  # a file is no folder
+        with pytest.raises(WeightsError, match=MANIFEST):
+            StyleBank.load(folder=folder)
 
 
 def test_bundled_weights_are_whole_and_small() -> None:

@@ -9,7 +9,8 @@ from PIL import Image
 from rtstyle.live.keys import BINDINGS, Binding
 from rtstyle.live.patches import ACCENT, DIM, INK, SOLID_PANEL, TRACK, Patch, draw_text, rounded, text_width
 
-HINTS = "mouse wheel: strength      double click: full screen"
+# Not the wheel, which changes the strength in windows of some systems and zooms in those of Qt.
+HINTS = "double click: full screen"
 
 
 @lru_cache(maxsize=8)
