@@ -16,12 +16,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from chromium import LONGEST_S, ChromiumMissingError, bounded_chromium
+from gradio_client import handle_file
 from PIL import Image
+from visitors import visitor
 
+from rtstyle.styles import StyleEntry
+from rtstyle.training.export import export_style
 from rtstyle.webui.live import webrtc_is_there
 
 if TYPE_CHECKING:
     from rtstyle.pixels import Pixels
+    from rtstyle.stylizer import Look
     from rtstyle.webui.server import PageServer
 
 # Chromium is gone after LONGEST_S, and then every wait fails by itself: what is longer is no wait for it.
@@ -185,6 +190,54 @@ def test_a_still_is_painted_compared_in_all_styles_and_downloaded_in_full_size(
     assert desk.page.evaluate(is_dark), "the choice of dark or light stays"
 
 
+def test_a_click_on_a_style_or_on_its_picture_paints_once_and_in_that_style(
+    visit: Any, page: PageServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paint, painted = page.studio.paint, list[str]()
+
+    def counted(picture: Pixels, look: Look) -> Pixels:
+        painted.append(str(look.mix))
+        return paint(picture, look)
+
+    def wait_for(styles: list[str]) -> None:
+        desk.until(lambda: len(painted) >= len(styles), f"not painted in {styles}")
+        desk.page.wait_for_timeout(2000)  # for one that should not come
+        assert painted == styles
+        painted.clear()
+
+    bank, own = page.studio.bank, tmp_path / "own.safetensors"
+    name = bank.names[3]
+    export_style(bank.network, bank.vectors["wave"], StyleEntry(name="mine"), own, tier=bank.tier, dedicated=False, about={})
+    desk = visit()
+    desk.page.click("#rt-all")
+    desk.page.locator("#rt-grid button img").nth(3).wait_for()
+    monkeypatch.setattr(page.studio, "paint", counted)
+    desk.choose("scream")
+    wait_for(["scream"])
+    desk.open_tab("New style")
+    desk.page.set_input_files("input[type=file][accept*=safetensors]", str(own))
+    desk.wait_for_text(".rt-style", "mine")
+    desk.until(lambda: len(painted) == 1, "the loaded style is not painted in")
+    painted.clear()
+    desk.open_tab("Stills")
+    desk.page.locator("#rt-grid button:has(img)").nth(3).click()
+    wait_for([name])
+
+
+@pytest.mark.usefixtures("quick_fit")
+def test_who_waits_for_a_place_is_told(visit: Any, page: PageServer, painting: Path, tmp_path: Path) -> None:
+    first, desk = visitor(page.url, tmp_path), visit()
+    job = first.submit(painting=handle_file(painting), name="first", steps=600, api_name="/learn")
+    desk.until(lambda: bool(job.outputs()), "the first visitor's style is not begun")
+    desk.open_tab("New style")
+    desk.page.click("#rt-learn")
+    desk.wait_for_text("#rt-fit-status", "Waiting for a free place")
+    assert desk.page.is_disabled("#rt-learn")
+    first.predict(api_name="/stop_learning")
+    desk.wait_for_text("#rt-fit-status", "Nothing is being worked on")  # since there is no painting
+    assert desk.page.is_enabled("#rt-learn")
+
+
 def test_a_clip_is_tasted_painted_played_and_downloaded(visit: Any, tmp_path: Path) -> None:
     from test_webui_clips import make_clip, read_clip
 
@@ -258,7 +311,7 @@ def test_a_style_is_learned_stopped_used_and_compared(visit: Any, painting: Path
     desk.photograph("new-style-dark")
     desk.page.click("#rt-fit-stop")
     desk.wait_for_text("#rt-fit-status", "Stopped and kept")
-    assert desk.page.locator(".rt-style").first.inner_text().startswith("Stripes")
+    desk.wait_for_text(".rt-style", "Stripes")  # the first of them
     with desk.page.expect_download() as download:
         desk.page.click("#rt-style-download")
     assert download.value.suggested_filename == "stripes.safetensors"

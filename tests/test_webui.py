@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import os
 import re
+import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +21,7 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 from visitors import visitor
 
-from rtstyle.errors import UsageError
+from rtstyle.errors import SinkError, UsageError
 from rtstyle.webui.folder import RunFolder
 from rtstyle.webui.messages import OURS, VisitorError
 from rtstyle.webui.server import PageServer
@@ -200,17 +204,36 @@ def test_a_look_that_is_not_offered_is_refused(client: Client, tmp_path: Path, l
         paint(client, path, **look)
 
 
-def test_a_bug_of_ours_is_apologised_for_without_details(
-    client: Client, page: PageServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("error", [RuntimeError("secret detail"), SinkError("cannot write /tmp/secret/picture.jpg: disk full")])
+def test_a_trouble_of_ours_is_apologised_for_without_details(
+    client: Client, page: PageServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def broken(*_: object) -> None:
-        raise RuntimeError("secret detail")
+        raise error
 
     path = save_with_alpha(picture(7), tmp_path / "in.png")
     monkeypatch.setattr(page.studio, "paint", broken)
     with pytest.raises(AppError, match=re.escape(OURS)) as caught:
         paint(client, path)
     assert "secret" not in str(caught.value)
+
+
+def test_an_upload_is_still_ours_to_read_after_an_example_was_clicked(page: PageServer, tmp_path: Path) -> None:
+    client = visitor(page.url, tmp_path / "downloads")
+    client.predict(0, api_name="/load_example")
+    path = tmp_path / "upload.png"
+    not_a_picture(path)
+    with pytest.raises(AppError, match="not a picture we can read"):
+        paint(client, path)
+
+
+def test_the_address_is_one_that_a_browser_takes(tmp_path: Path) -> None:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("no IPv6 here")
+    with PageServer(PageConfig(host="::1", port=0, device="cpu", engine="eager")) as server:
+        assert get(f"{server.url}health").status_code == 200
 
 
 def test_a_visitors_file_name_never_becomes_the_name_of_a_result(client: Client, page: PageServer, tmp_path: Path) -> None:
@@ -238,6 +261,47 @@ def test_files_outside_the_run_folder_are_not_served(page: PageServer, tmp_path:
     secret = tmp_path / "secret.txt"
     secret.write_text("hidden")
     assert get(f"{page.url}gradio_api/file={secret}").status_code == 403
+
+
+@pytest.fixture
+def address(tmp_path: Path) -> Iterator[str]:
+    """A picture on a server that only this machine reaches, as what a foreign page must not be made to fetch."""
+    save_with_alpha(picture(9), tmp_path / "inner.png")
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize(("api", "others"), [("paint", ["wave"]), ("clip_frame", [30, "wave"]), ("load_style", [])])
+@pytest.mark.parametrize("kind", ["foreign", "climbing", "address", "climbing address"])
+def test_a_file_that_was_not_uploaded_is_no_input(
+    page: PageServer, address: str, tmp_path: Path, kind: str, api: str, others: list[object]
+) -> None:
+    secret = save_with_alpha(picture(10), tmp_path / "secret.png")
+    uploads = page.studio.folder.uploads
+    path = {
+        "foreign": str(secret),
+        "climbing": os.path.join(uploads, os.path.relpath(secret, uploads)),
+        "address": f"{address}/inner.png",
+        "climbing address": f"{address}/{'../' * 20}{uploads}/../inner.png",
+    }[kind]
+    there = set(uploads.rglob("*"))
+    given = {"path": path, "meta": {"_type": "gradio.FileData"}}
+    call = f"{page.url}gradio_api/call/{api}"
+    event = httpx.post(call, json={"data": [given, *others]}, timeout=60).json()["event_id"]
+    answer = get(f"{call}/{event}").text
+    assert "event: error" in answer
+    assert "not uploaded here" in answer
+    assert set(uploads.rglob("*")) == there
+
+
+def test_two_pages_in_one_process_each_take_their_own_uploads(client: Client, page: PageServer, tmp_path: Path) -> None:
+    path = save_with_alpha(picture(11), tmp_path / "in.png")
+    with PageServer(PageConfig(port=0, device="cpu", engine="eager")) as second:
+        for visit in (client, visitor(second.url, tmp_path / "second")):
+            assert paint(visit, path).shape == (60, 80, 4)
 
 
 def test_own_styles_are_bounded_and_unknown_to_others(page: PageServer) -> None:

@@ -18,10 +18,12 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 from visitors import visitor
 
+from rtstyle.sources.video import VideoSource
+from rtstyle.webui.clips import Counter
 from rtstyle.webui.jobs import Job, Jobs
 from rtstyle.webui.messages import VisitorError
 from rtstyle.webui.server import PageServer
-from rtstyle.webui.uploads import looks_like_a_clip
+from rtstyle.webui.uploads import looks_like_a_clip, open_clip
 
 if TYPE_CHECKING:
     from rtstyle.pixels import Pixels
@@ -164,6 +166,34 @@ def test_a_visitor_has_one_clip_painted_at_a_time_and_all_end_with_the_server() 
     assert first.result is True
     list(watching)
     list(jobs.follow(somebody, Job(lambda stop: None)))
+
+
+def record(path: Path, frames: int) -> Path:
+    """A clip at 12 frames a second as a browser records one: written as it comes, so that its length is never filled in."""
+    with av.open(str(path), "w", format="webm", options={"live": "1"}) as container:
+        video = container.add_stream("libvpx", rate=12)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        for index in range(frames):
+            picture = np.full((48, 64, 3), 240 * index // frames, np.uint8)
+            container.mux(video.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
+        container.mux(video.encode())
+    with av.open(str(path)) as container:
+        assert not container.duration
+    return path
+
+
+def test_a_clip_that_does_not_say_its_length_is_measured(page: PageServer, tmp_path: Path) -> None:
+    clip = open_clip(str(record(tmp_path / "recorded.webm", 24)), page.studio.limits)
+    assert clip.frames == 24
+    assert clip.seconds == pytest.approx(2.0, abs=0.01)
+    assert float(clip.frame_at(0.5).pts_seconds) == pytest.approx(1.0, abs=0.1)
+    counter = Counter(clip.frames)
+    with VideoSource(clip.path, clip.options) as source:
+        counter.begin(source.info)
+        counter.step(12, source.info)
+    assert "12 of 24 frames" in counter.bar()
+    with pytest.raises(VisitorError, match="lasts 7 s; up to 6 s"):
+        open_clip(str(record(tmp_path / "long.webm", 12 * 7)), page.studio.limits)
 
 
 def test_a_clip_that_is_too_long_is_refused(client: Client, tmp_path: Path) -> None:

@@ -15,8 +15,10 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 from visitors import visitor
 
-from rtstyle.styles import load_style_file
+from rtstyle.styles import StyleEntry, load_style_file
+from rtstyle.training.export import export_style
 from rtstyle.training.sheet import contact_sheet
+from rtstyle.webui.compare import without_a_strips_rest
 from rtstyle.webui.curve import Curve, curve_svg
 from rtstyle.webui.messages import VisitorError
 from rtstyle.webui.newstyle import lay_flat, tidy_title
@@ -48,8 +50,9 @@ def test_a_painting_becomes_a_style_that_every_tab_paints_in(
         if "step 1" in value_of(outputs[1]):
             break
     client.predict(api_name="/stop_learning")
-    _, facts, file, picker, choices = job.result(timeout=100)
+    _, facts, file = job.result(timeout=100)
     assert "Stopped and kept: bStripesb &amp; co" in value_of(facts)
+    picker, choices = client.predict(api_name="/offer_style")
     name = picker["value"]
     assert picker["props"]["styles"][0]["name"] == name
     assert ["bStripesb & co", name] in [list(choice) for choice in choices["choices"]]
@@ -63,9 +66,42 @@ def test_a_painting_becomes_a_style_that_every_tab_paints_in(
     assert not np.array_equal(own, page.studio.paint(pixels, page.studio.look("wave")))
     assert load_style_file(Path(value_of(file))).vector.shape == page.studio.bank.vectors["wave"].shape
 
-    _, loaded, *_ = client.predict(file=handle_file(value_of(file)), api_name="/load_style")
+    client.predict(file=handle_file(value_of(file)), api_name="/load_style")
+    loaded, _ = client.predict(api_name="/offer_style")
     assert loaded["value"] != name
+    assert [style["title"] for style in loaded["props"]["styles"][:2]] == ["bStripesb & co"] * 2
     np.testing.assert_array_equal(own, page.studio.paint(pixels, page.studio.look(loaded["value"])))
+
+
+@pytest.mark.usefixtures("quick_fit")
+def test_a_style_loaded_while_another_is_learned_stays(client: Client, page: PageServer, painting: Path, tmp_path: Path) -> None:
+    bank, file = page.studio.bank, tmp_path / "loaded.safetensors"
+    entry = StyleEntry(name="loaded", title="Loaded")
+    export_style(bank.network, bank.vectors["wave"], entry, file, tier=bank.tier, dedicated=False, about={})
+    job = client.submit(painting=handle_file(painting), name="Learned", steps=600, api_name="/learn")
+    for outputs in job:
+        if "step 1" in value_of(outputs[1]):
+            break
+    client.predict(file=handle_file(file), api_name="/load_style")
+    client.predict(api_name="/offer_style")
+    client.predict(api_name="/stop_learning")
+    job.result(timeout=100)
+    picker, _ = client.predict(api_name="/offer_style")
+    assert [style["title"] for style in picker["props"]["styles"][:2]] == ["Learned", "Loaded"]
+
+
+@pytest.mark.usefixtures("quick_fit")
+def test_the_slow_way_takes_long_strips_in_a_bounded_size(client: Client, tmp_path: Path) -> None:
+    strip = tmp_path / "strip.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 1024, 3), dtype=np.uint8)).save(strip)
+    job = client.submit(photo=handle_file(strip), painting=handle_file(strip), iterations=30, style="wave", api_name="/compare")
+    for outputs in job:
+        if "<svg" in value_of(outputs[3]):
+            break
+    client.predict(api_name="/stop_comparing")
+    _, slow, *_ = job.result(timeout=100)
+    assert Image.open(value_of(slow)).size == (512, 32)
+    assert without_a_strips_rest(np.zeros((64, 1024, 3), np.uint8)).shape == (64, 256, 3)
 
 
 def test_a_file_that_is_no_style_is_refused_in_plain_words(client: Client, tmp_path: Path) -> None:

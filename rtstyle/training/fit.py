@@ -64,6 +64,7 @@ def fit_style(
     photos: Sequence[Path],
     *,
     name: str,
+    title: str | None = None,
     recipe: Recipe | None = None,
     full: bool = False,
     tier: str = "live",
@@ -81,6 +82,7 @@ def fit_style(
     By default the network of the bundled ``tier`` stays frozen and its style vector is fitted, starting from whichever
     bundled style, or their mean, is nearest to the painting. ``full`` trains all of the network, from the bundled one where
     the recipe's shape is the same.
+    ``title`` is what people call the style, the painting's file name by default.
     ``teacher``: see :class:`rtstyle.training.teacher.Lessons`.
     Raises :class:`UsageError` for pictures that cannot be used, :class:`TrainingError` where training diverges.
     """
@@ -117,7 +119,7 @@ def fit_style(
     vector = trainer.vectors[0].cpu()
     ((style, content),) = measure(trainer.network, vector[None], painting, measured, recipe, trainer.loss_network, device)
     about: dict[str, Any] = {"steps": trainer.step, "seed": recipe.seed, "painting_size": recipe.painting_size}
-    entry = StyleEntry(name=name, title=painting.stem, metrics={"style": round(style, 4), "content": round(content, 4)})
+    entry = StyleEntry(name=name, title=title or painting.stem, metrics={"style": round(style, 4), "content": round(content, 4)})
     export_style(trainer.network, vector, entry, out, tier=tier, dedicated=full, about=about)
     return FitResult(path=out, style=style, content=content, hint=hint(style, content), finished=finished)
 

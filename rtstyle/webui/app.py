@@ -6,6 +6,7 @@ import gradio as gr
 
 from rtstyle.webui.clips import build_clips
 from rtstyle.webui.compare import build_compare
+from rtstyle.webui.guard import GuardedBlocks
 from rtstyle.webui.live import build_live
 from rtstyle.webui.newstyle import build_newstyle
 from rtstyle.webui.panel import Panel, build_panel
@@ -18,7 +19,7 @@ TITLE = "rtstyle"
 
 def build_page(studio: Studio) -> gr.Blocks:
     """The whole page; ``studio`` is what all its visitors share."""
-    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
+    with GuardedBlocks(studio.folder.uploads, title=TITLE, analytics_enabled=False, fill_width=True) as page:
         gr.HTML(
             (ASSETS / "header.html").read_text(encoding="utf-8"),
             apply_default_css=False,

@@ -17,7 +17,7 @@ from rtstyle.webui.messages import readable
 from rtstyle.webui.panel import Panel
 from rtstyle.webui.studio import Studio
 from rtstyle.webui.uploads import Clip, open_clip
-from rtstyle.webui.widgets import progress_bar, status_line, take_untouched, time_left
+from rtstyle.webui.widgets import UntouchedVideo, progress_bar, status_line, time_left
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "demos" / "clip.mp4"
 """There in a checkout, not in an installed package."""
@@ -32,7 +32,7 @@ def build_clips(studio: Studio, panel: Panel) -> None:
     handlers = Clips(studio)
     limits = studio.limits
     with gr.Row(equal_height=True, elem_classes="rt-pair"):
-        clip = take_untouched(gr.Video(label="Your clip", sources=["upload"], height=HEIGHT, buttons=[], elem_id="rt-clip"))
+        clip = UntouchedVideo(label="Your clip", sources=["upload"], height=HEIGHT, buttons=[], elem_id="rt-clip")
         with gr.Column(min_width=0):
             taste = gr.Image(
                 label="One frame, painted",
@@ -76,7 +76,7 @@ def build_clips(studio: Studio, panel: Panel) -> None:
         concurrency_limit=limits.painters,
         concurrency_id="paint",
     )
-    JobButtons(start=render, stop=stop).connect(
+    JobButtons(start=render, stop=stop, bar=bar).connect(
         handlers.jobs,
         handlers.render,
         [clip, *panel.widgets],
@@ -164,7 +164,6 @@ class Counter:
 
     def begin(self, info: StreamInfo) -> None:
         """The film is open."""
-        self.expected = info.frames or self.expected
         self.begun = time.perf_counter()
 
     def step(self, frames: int, info: StreamInfo) -> None:

@@ -12,6 +12,7 @@ import gradio as gr
 
 from rtstyle.errors import RTStyleError, WeightsError
 from rtstyle.optimize import Optimised, OptimizeConfig, PictureLoss, Point, optimize
+from rtstyle.optimize.config import SMALLEST_SIDE
 from rtstyle.optimize.loss import fit_painting
 from rtstyle.pixels import Pixels
 from rtstyle.stylizer import Look
@@ -26,6 +27,8 @@ from rtstyle.webui.widgets import photo_input, progress_bar, status_line
 
 SIDE = 192
 """Short side of both results: the slow way costs seconds an iteration where there is no GPU."""
+LONGEST = 4
+"""Longest shape that is optimised, as long side over short side: memory goes by the area."""
 ITERATIONS = [("30", 30), ("100", 100), ("300", 300)]
 USUAL_ITERATIONS = 100
 PICTURE_EVERY = 5
@@ -71,7 +74,7 @@ def build_compare(studio: Studio, panel: Panel, learned: gr.State) -> None:
         show_progress="hidden",
         api_visibility="private",
     )
-    JobButtons(start=start, stop=stop).connect(
+    JobButtons(start=start, stop=stop, bar=bar).connect(
         handlers.jobs,
         handlers.compare,
         [photo, painting, iterations, *panel.widgets],
@@ -145,10 +148,16 @@ class Compare:
         """Paint both ways; yields the two pictures, the bar, the curve and the buttons."""
         del second, share, keep_colors, paint_size  # the reference knows one painting, its colours and one size
         look = self.studio.look(style, strength=strength)
-        content = no_larger(open_photo(photo, self.studio.limits)[0], short_side=SIDE, multiple=4)
+        content = no_larger(
+            open_photo(photo, self.studio.limits)[0],
+            short_side=SIDE,
+            long_side=LONGEST * SIDE,
+            least=SMALLEST_SIDE,
+            multiple=4,
+        )
         if not painting:
             raise VisitorError("Add the painting that the chosen style was learned from: the slow way starts from it.")
-        strokes = open_photo(painting, self.studio.limits)[0]
+        strokes = without_a_strips_rest(open_photo(painting, self.studio.limits)[0])
         races: list[Race] = []
 
         def work(stop: threading.Event) -> Optimised:
@@ -208,6 +217,12 @@ class Compare:
         begun = time.perf_counter()
         self.studio.paint(content, look)
         return time.perf_counter() - begun
+
+
+def without_a_strips_rest(painting: Pixels) -> Pixels:
+    """A painting, cut where it is longer than ``LONGEST`` allows: it is measured by its short side, and its strokes go on."""
+    most = LONGEST * min(painting.shape[:2])
+    return painting[:most, :most]
 
 
 def _shown(path: str | None) -> Update:

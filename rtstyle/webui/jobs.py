@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 import gradio as gr
 
 from rtstyle.webui.messages import VisitorError
+from rtstyle.webui.widgets import status_line
 
 T = TypeVar("T")
 LOOK_SECONDS = 0.25
@@ -100,10 +101,11 @@ class Jobs:
 
 @dataclass(frozen=True, kw_only=True)
 class JobButtons:
-    """The button that starts a visitor's job and the one that stops it; one of them is on at a time."""
+    """The button that starts a visitor's job and the one that stops it, one of them on at a time, and the bar beside them."""
 
     start: gr.Button
     stop: gr.Button
+    bar: gr.HTML
 
     def connect(
         self,
@@ -118,16 +120,21 @@ class JobButtons:
         pool: str,
     ) -> None:
         """Run the generator ``run`` on a click, ``limit`` of a ``pool`` at once; names are those of the API."""
-        running = self.start.click(
+        quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
+        running = self.start.click(_waiting, None, [self.start, self.bar], api_visibility="private", **quiet).then(
             run, inputs, outputs, api_name=name, show_progress="hidden", concurrency_limit=limit, concurrency_id=pool
         )
-        quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
-        running.failure(_idle, None, [self.start, self.stop], api_visibility="private", **quiet)
+        running.failure(_idle, None, [self.start, self.stop, self.bar], api_visibility="private", **quiet)
         self.stop.click(jobs.stop, None, None, api_name=stop_name, **quiet)
 
 
-def _idle() -> tuple[dict[str, Any], dict[str, Any]]:
-    return gr.update(interactive=True), gr.update(interactive=False)
+def _waiting() -> tuple[dict[str, Any], dict[str, Any]]:
+    return gr.update(interactive=False), gr.update(value=status_line("Waiting for a free place"))
+
+
+def _idle() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    bar = gr.update(value=status_line("Nothing is being worked on"))
+    return gr.update(interactive=True), gr.update(interactive=False), bar
 
 
 def _session(request: gr.Request | None) -> str:

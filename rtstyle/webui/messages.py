@@ -1,4 +1,7 @@
-"""Errors as a visitor reads them: one clear sentence, never a traceback, never a path of this machine."""
+"""Errors as a visitor reads them: one clear sentence, never a traceback, never a path of this machine.
+
+Only a :class:`VisitorError` is written for them; every other of ours speaks to whoever runs the server, and goes to the log.
+"""
 
 from __future__ import annotations
 
@@ -39,8 +42,8 @@ def said_plainly() -> Generator[None]:
         logger.info("unreadable upload: %s", error)
         raise _shown("That file could not be read. It may be damaged, or of a kind we do not know.") from error
     except RTStyleError as error:
-        logger.warning("refused: %s", error)
-        raise _shown(str(error)) from error
+        logger.warning("the page failed: %s", error)
+        raise _shown(OURS) from error
     except Exception as error:
         logger.exception("the page failed")
         raise _shown(OURS) from error

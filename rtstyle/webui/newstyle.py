@@ -45,7 +45,7 @@ Update = dict[str, Any]
 def build_newstyle(studio: Studio, panel: Panel) -> gr.State:
     """Lay the tab out and connect it; returns the state with the path of the painting that was learned last."""
     handlers = NewStyle(studio)
-    learned = gr.State(None)
+    learned, fresh = gr.State(None), gr.State(None)
     with gr.Row(equal_height=True, elem_classes="rt-pair"):
         painting = photo_input(
             None, label="A painting", height=HEIGHT, elem_id="rt-painting", sources=["upload", "clipboard"], what="painting"
@@ -69,22 +69,26 @@ def build_newstyle(studio: Studio, panel: Panel) -> gr.State:
         stop = gr.Button("Stop and keep it", variant="stop", interactive=False, min_width=140, elem_id="rt-fit-stop")
         download = gr.DownloadButton("Download the style", interactive=False, min_width=140, elem_id="rt-style-download")
         load = gr.UploadButton("Load a style file", file_types=[".safetensors"], min_width=140, elem_id="rt-style-load")
-    JobButtons(start=learn, stop=stop).connect(
+    JobButtons(start=learn, stop=stop, bar=bar).connect(
         handlers.jobs,
         handlers.learn,
-        [painting, name, steps, panel.own],
-        [sheet, bar, learn, stop, download, panel.style, panel.second, panel.own, learned],
+        [painting, name, steps],
+        [sheet, bar, learn, stop, download, fresh, learned],
         name="learn",
         stop_name="stop_learning",
         limit=1,
         pool="learn",
     )
-    load.upload(
-        handlers.load,
-        [load, panel.own],
-        [bar, panel.style, panel.second, panel.own],
+    load.upload(handlers.load, load, [bar, fresh], show_progress="hidden", api_name="load_style")
+    # A step of its own: what the visitor's styles are is known only now, since others may have come while this one was learned.
+    fresh.change(
+        handlers.offer,
+        [fresh, panel.own],
+        [panel.style, panel.second, panel.own],
+        queue=False,
         show_progress="hidden",
-        api_name="load_style",
+        api_name="offer_style",
+        api_visibility="undocumented",
     )
     return learned
 
@@ -126,10 +130,9 @@ class NewStyle:
         painting: str | None,
         name: str = "",
         steps: int = USUAL_STEPS,
-        own: list[str] | None = None,
         request: gr.Request | None = None,
     ) -> Iterator[tuple[Any, ...]]:
-        """Fit a style; yields the sheet, the bar, the buttons, the download, the picker, the blend's choices, both states."""
+        """Fit a style; yields the sheet, the bar, the buttons, the download, the new style's name and its painting."""
         title = tidy_title(name)
         path = self._keep_painting(painting)
         out = self.studio.folder.new_path(f"{slug(title, 'style')}.safetensors")
@@ -147,7 +150,7 @@ class NewStyle:
             fresh = watched.sheet if watched.sheet != shown else None
             shown = watched.sheet
             sheet = gr.update(value=self._sheet(fresh)) if fresh else same
-            yield sheet, gr.update(value=watched.bar()), off, on, same, same, same, own, same
+            yield sheet, gr.update(value=watched.bar()), off, on, same, same, same
         result = job.result
         card = self.studio.add_own(load_style_file(result.path), title)
         facts = status_line(
@@ -155,30 +158,31 @@ class NewStyle:
             f"style loss {result.style:.3f}",
             f"content loss {result.content:.3f}",
         )
-        own = [card.name, *(own or [])]
         sheet = gr.update(value=self._sheet(heard[0].sheet)) if heard[0].sheet else same
         download = gr.update(value=str(result.path), interactive=True)
-        yield sheet, gr.update(value=facts), on, off, download, *self._offered(own, card.name), own, str(path)
+        yield sheet, gr.update(value=facts), on, off, download, card.name, str(path)
 
     @readable
-    def load(self, file: str | None, own: list[str] | None = None) -> tuple[Any, ...]:
-        """Take in a style file that was downloaded here before."""
+    def load(self, file: str | None) -> tuple[Update, str]:
+        """Take in a style file that was downloaded here before: the bar, and the style's name."""
         if not file:
             raise VisitorError("Choose a style file first.")
         path = Path(file)
         check_bytes(path, STYLE_FILE_BYTES, "style file")
         try:
-            style = load_style_file(path)
+            style = load_style_file(path, own_network=False)
             title = tidy_title(style.entry.title or style.entry.name)
             card = self.studio.add_own(style, title)
         except RTStyleError as error:
             raise VisitorError("That is not a style for this page's network. Styles that were downloaded here work.") from error
-        own = [card.name, *(own or [])]
-        return gr.update(value=status_line(f"{title} is now first among the styles")), *self._offered(own, card.name), own
+        return gr.update(value=status_line(f"{title} is now first among the styles")), card.name
 
-    def _offered(self, own: list[str], chosen: str) -> tuple[Update, Update]:
+    @readable
+    def offer(self, fresh: str, own: list[str]) -> tuple[Update, Update, list[str]]:
+        """Put a new style first among the visitor's own: the picker, the blend's choices, the names."""
+        own = [fresh, *own]
         cards = self.studio.cards_for(own)
-        return gr.update(value=chosen, styles=picker_styles(cards)), gr.update(choices=second_choices(cards))
+        return gr.update(value=fresh, styles=picker_styles(cards)), gr.update(choices=second_choices(cards)), own
 
     def _sheet(self, path: Path) -> str:
         """The trainer's contact sheet as the page shows it: photos above, paintings below, nothing in between."""
@@ -202,6 +206,7 @@ class NewStyle:
                 out,
                 list_pictures(config.photos or EXAMPLES),
                 name=title,
+                title=title,
                 recipe=replace(FIT_RECIPE, steps=steps),
                 tier=self.studio.tier,
                 weights=config.weights,

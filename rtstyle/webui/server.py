@@ -139,8 +139,8 @@ class PageServer:
     def url(self) -> str:
         """Where the page is, for a browser on this machine."""
         host, port = self._socket.getsockname()[:2]
-        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)
-        return f"http://{host}:{port}/"
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, str(host))
+        return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
 
     def run(self) -> None:
         """Serve in this thread until told to stop (Ctrl-C does)."""

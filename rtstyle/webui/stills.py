@@ -45,6 +45,7 @@ def build_stills(studio: Studio, panel: Panel) -> None:
         download = gr.DownloadButton(
             "Download in full size", value=first[1]["value"], variant="primary", elem_id="rt-download", min_width=160
         )
+    pictured = gr.State([])
     grid = gr.Gallery(
         label="All styles: click one to choose it",
         columns=5,
@@ -80,14 +81,12 @@ def build_stills(studio: Studio, panel: Panel) -> None:
     every.click(
         handlers.paint_all,
         [photo, panel.strength, panel.keep_colors, panel.own],
-        grid,
+        [grid, pictured],
         api_name="paint_all",
         concurrency_id="paint",
         concurrency_limit=studio.limits.painters,
     )
-    grid.select(handlers.chosen, panel.own, panel.style, queue=False, show_progress="hidden", api_visibility="private").then(
-        handlers.paint, look, outputs, show_progress_on=[result], concurrency_id="paint", api_visibility="private"
-    )
+    grid.select(handlers.chosen, pictured, panel.style, queue=False, show_progress="hidden", api_visibility="private")
 
 
 class Stills:
@@ -128,21 +127,21 @@ class Stills:
     @readable
     def paint_all(
         self, photo: str | None, strength: float = 1.0, keep_colors: bool = False, own: list[str] | None = None
-    ) -> dict[str, Any]:
-        """Paint a small copy of a photo in every style."""
+    ) -> tuple[dict[str, Any], list[str]]:
+        """Paint a small copy of a photo in every style: the grid, and the names of the styles in it."""
         pixels, _ = open_photo(photo, self.studio.limits)
         small = no_larger(pixels, short_side=GRID_SIDE)
         pictures = []
-        for card in self.studio.cards_for(own or []):
+        cards = self.studio.cards_for(own or [])
+        for card in cards:
             painted = self.studio.paint(small, self.studio.look(card.name, strength=strength, keep_colors=keep_colors))
             pictures.append((self._shown(painted), card.title))
-        return gr.update(value=pictures, visible=True)
+        return gr.update(value=pictures, visible=True), [card.name for card in cards]
 
     @readable
-    def chosen(self, own: list[str], event: gr.SelectData) -> str:
+    def chosen(self, pictured: list[str], event: gr.SelectData) -> str:
         """The name of the style whose picture in the grid was clicked."""
-        cards = self.studio.cards_for(own)
-        return cards[min(int(event.index), len(cards) - 1)].name
+        return pictured[min(int(event.index), len(pictured) - 1)]
 
     def _shown(self, pixels: Pixels) -> str:
         return self.studio.write(no_larger(pixels, long_side=SHOWN_SIDE))

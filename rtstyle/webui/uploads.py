@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+
+from av.error import FFmpegError
 
 from rtstyle.errors import RTStyleError
 from rtstyle.frame import Frame
@@ -27,7 +30,7 @@ class Clip:
     path: Path
     size: Size
     seconds: float
-    """As far as the file says."""
+    """As the file says, or where it does not, as its frames' times do."""
     frames: int
     options: ReadOptions
     """How to read it; never longer than the limit, whatever the file says of itself."""
@@ -69,12 +72,27 @@ def open_clip(path: str | None, limits: Limits) -> Clip:
         raise
     except RTStyleError as error:
         raise VisitorError(UNREADABLE) from error
-    frames = info.frames or 1
-    seconds = float(frames / info.rate) if info.rate else 0.0
+    if info.frames and info.rate:
+        frames, seconds = info.frames, float(info.frames / info.rate)
+    else:
+        frames, seconds = measure(file)
     if seconds > limits.clip_seconds:
         raise VisitorError(f"That clip lasts {seconds:.0f} s; up to {limits.clip_seconds:g} s are painted here. Cut it first.")
     options = ReadOptions(end=info.start + longest, max_pixels=limits.clip_pixels)
     return Clip(path=file, size=info.size, seconds=seconds, frames=frames, options=options)
+
+
+def measure(file: Path) -> tuple[int, float]:
+    """Frames and seconds of a clip that does not say them, as those of a browser's recorder do not; nothing is decoded."""
+    times: list[Fraction] = []
+    with open_container(file) as container, suppress(FFmpegError):  # what comes before a damaged end counts
+        for packet in container.demux(video_stream(container, "the clip")):
+            if packet.pts is not None:
+                times.append(packet.pts * packet.time_base)
+    if not times:
+        return 1, 0.0
+    span = max(times) - min(times)
+    return len(times), float(span * len(times) / max(1, len(times) - 1))  # the last frame is shown for a while too
 
 
 def looks_like_a_clip(head: bytes) -> bool:

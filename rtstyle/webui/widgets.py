@@ -4,12 +4,31 @@ from __future__ import annotations
 
 import html
 import re
+from abc import ABCMeta
 from collections.abc import Sequence
 from typing import Any, Literal, TypeVar
 
 import gradio as gr
+from gradio.components import Component
 
-W = TypeVar("W", bound=Any)
+W = TypeVar("W", bound=Component)
+
+
+def untouched(widget: type[W]) -> type[W]:
+    """A kind of widget that hands over the path of what was uploaded, without Gradio opening or converting it.
+
+    A class and no attribute of an instance: Gradio builds a widget anew whenever its properties are updated.
+    """
+
+    def preprocess(_: W, payload: Any) -> str | None:
+        return payload.path if payload is not None else None
+
+    # Past Gradio's metaclass, which would write a stub file into the installed package.
+    return ABCMeta.__new__(type(widget), widget.__name__, (widget,), {"preprocess": preprocess})
+
+
+UntouchedImage = untouched(gr.Image)
+UntouchedVideo = untouched(gr.Video)
 
 
 def photo_input(
@@ -22,31 +41,18 @@ def photo_input(
     what: str = "photo",
 ) -> gr.Image:
     """An image input that hands over the uploaded file untouched: reading it, within limits, is ours."""
-    return take_untouched(
-        gr.Image(
-            value,
-            label=label,
-            type="filepath",
-            image_mode=None,
-            sources=list(sources),
-            height=height,
-            buttons=[],
-            placeholder=f"# Drop a {what} here\nor click to choose one",
-            elem_id=elem_id,
-            elem_classes="rt-photo",
-        )
+    return UntouchedImage(
+        value,
+        label=label,
+        type="filepath",
+        image_mode=None,
+        sources=list(sources),
+        height=height,
+        buttons=[],
+        placeholder=f"# Drop a {what} here\nor click to choose one",
+        elem_id=elem_id,
+        elem_classes="rt-photo",
     )
-
-
-def take_untouched(widget: W) -> W:
-    """Make a widget hand over the path of what was uploaded, without Gradio opening or converting it."""
-
-    def path_of(payload: Any) -> str | None:
-        return payload.path if payload is not None else None
-
-    # On the instance: a subclass would make Gradio write a stub file into the installed package.
-    widget.preprocess = path_of
-    return widget
 
 
 def status_line(*facts: str) -> str:

@@ -37,9 +37,8 @@ function mark() {
 
 function choose(button) {
   if (button && button.dataset.name !== props.value) {
-    props.value = button.dataset.name;
+    props.value = button.dataset.name; // Gradio says "change" by itself
     mark();
-    trigger("change");
   }
 }
 
