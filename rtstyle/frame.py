@@ -73,7 +73,7 @@ class StreamInfo:
     live: bool = False
     """A camera or stream: the newest frame wins, nobody waits."""
     start: Fraction = Fraction(0)
-    """Presentation time of the first frame in seconds."""
+    """Presentation time of the first frame in seconds, counted as a user counts: a broadcast begins at zero."""
     pixel_aspect: Fraction = Fraction(1)
     """Width over height of one pixel."""
     name: str = ""
@@ -82,5 +82,10 @@ class StreamInfo:
     """The container's metadata."""
 
     def with_size(self, size: Size) -> StreamInfo:
-        """The same stream at another size."""
-        return replace(self, size=size)
+        """The same stream at another size: oblong pixels change where the shape does, so that it is shown in the old one."""
+        (height, width), (old_height, old_width) = size, self.size
+        # A scaled side is off by up to half a pixel, which is no change of shape.
+        same_shape = 2 * abs(width * old_height - height * old_width) <= old_height + old_width
+        if same_shape or self.pixel_aspect == 1:
+            return replace(self, size=size)
+        return replace(self, size=size, pixel_aspect=self.pixel_aspect * Fraction(old_width * height, old_height * width))

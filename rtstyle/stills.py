@@ -8,6 +8,7 @@ from pathlib import Path
 from rtstyle.errors import RTStyleError, UsageError
 from rtstyle.pipeline import run
 from rtstyle.sinks.images import FORMATS, ImageSink, check_still_path
+from rtstyle.sinks.staging import make_folder
 from rtstyle.sources.images import ImageSource
 from rtstyle.styles import StyleMix
 from rtstyle.stylizer import Stylizer
@@ -54,7 +55,7 @@ def plan_stills(inputs: Sequence[Path], target: Path, mixes: Sequence[StyleMix],
     if is_folder:
         if target.exists() and not target.is_dir():
             raise UsageError(f"{len(jobs)} pictures need a folder to go to, and {target} is a file")
-        target.mkdir(exist_ok=True)
+        make_folder(target)
     return jobs
 
 

@@ -24,8 +24,9 @@ def free_port() -> int:
 class Sender(threading.Thread):
     """Sends a film with sound as MPEG-TS in real time until it is told to stop."""
 
-    def __init__(self, address: Any, *, format: str = "mpegts") -> None:
+    def __init__(self, address: Any, *, format: str = "mpegts", size: tuple[int, int] = (48, 64)) -> None:
         super().__init__(daemon=True)
+        self.size = size
         self.address = address
         self.format = format
         self.over = threading.Event()
@@ -33,12 +34,12 @@ class Sender(threading.Thread):
     def run(self) -> None:
         with av.open(self.address, "w", format=self.format, container_options={"flush_packets": "1"}) as output:
             video = output.add_stream("libx264", rate=25, options={"tune": "zerolatency", "g": "10", "preset": "ultrafast"})
-            video.width, video.height = 64, 48
+            video.height, video.width = self.size
             sound = output.add_stream("mp2", rate=48000)
             sound.codec_context.layout = "mono"
             begun, written = time.monotonic(), 0
             for index in range(2000):
-                frame = av.VideoFrame.from_ndarray(numbered(index), format="rgb24")
+                frame = av.VideoFrame.from_ndarray(numbered(index, self.size), format="rgb24")
                 frame.pts, frame.time_base = index, Fraction(1, 25)
                 output.mux(video.encode(frame))
                 while written < (index + 1) * 1920:

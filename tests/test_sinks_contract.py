@@ -28,7 +28,7 @@ from rtstyle.sinks.mjpeg import MjpegSink
 from rtstyle.sinks.null import NullSink
 from rtstyle.sinks.recording import RecordingSink
 from rtstyle.sinks.snapshot import SnapshotSink
-from rtstyle.sinks.video import VideoSink
+from rtstyle.sinks.video import MUXERS, VideoSink
 from rtstyle.sinks.virtualcam import VirtualCameraSink
 from rtstyle.sinks.window import av_came_first, key_name, why_no_display
 
@@ -93,6 +93,13 @@ def test_an_interrupted_film_has_not_its_final_name(name: str, tmp_path: Path) -
     send(sink, 4)
     sink.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
     assert all(".partial." in path.name for path in tmp_path.iterdir())
+
+
+def test_what_libav_refuses_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(MUXERS, "mp4", "webm")
+    with VideoSink(tmp_path / "out.mp4") as sink, pytest.raises(SinkError, match=r"cannot write .*out\.mp4: 'webm' format"):
+        send(sink, 1)
+    assert not list(tmp_path.iterdir())
 
 
 def test_recordings_start_and_stop_and_keep_the_times_of_capture(tmp_path: Path) -> None:

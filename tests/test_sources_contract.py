@@ -173,3 +173,9 @@ def test_only_the_first_opening_is_an_error() -> None:
 
     with pytest.raises(UsageError, match="no"), SupervisedSource(refuse):
         pass
+
+
+def test_a_picture_with_damaged_exif_is_one_clear_line(tmp_path: Path) -> None:
+    Image.fromarray(picture(120)).save(tmp_path / "still.webp", exif=b"Exif\0\0II*\0")
+    with pytest.raises(SourceError, match="not a readable picture"):
+        ImageSource(tmp_path / "still.webp").__enter__()

@@ -133,6 +133,12 @@ def test_mistakes_get_one_line_and_leave_nothing(tmp_path: Path, picture: Path, 
     assert (tmp_path / "exists.png").read_bytes() == b"mine"
 
 
+def test_a_folder_that_cannot_be_made_is_one_clear_line(tmp_path: Path, picture: Path) -> None:
+    (tmp_path / "out").symlink_to(tmp_path / "nowhere" / "out")
+    with pytest.raises(UsageError, match=r"the folder .*out cannot be made"):
+        plan_stills([picture], tmp_path / "out", [StyleMix.parse("wave"), StyleMix.parse("scream")], overwrite=False)
+
+
 def test_a_large_picture_is_read_without_a_warning(tmp_path: Path) -> None:
     Image.new("1", (12_000, 8000)).save(tmp_path / "large.png")
     with warnings.catch_warnings():

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from clips import read_film, small_stylizer, write_clip
 from typer.testing import CliRunner, Result
@@ -11,6 +16,7 @@ from typer.testing import CliRunner, Result
 from rtstyle.cli.main import app
 from rtstyle.config import parse_time
 from rtstyle.errors import RTStyleError, UsageError
+from rtstyle.video.film import FilmReport, paint_film
 
 
 def rtstyle(*words: object) -> Result:
@@ -73,6 +79,37 @@ def test_a_preview_and_a_comparison(tmp_path: Path) -> None:
     done = rtstyle(source, tmp_path / "stills", "--preview", "3", "--compare")
     assert done.exit_code == 0, done.output
     assert len(list((tmp_path / "stills").glob("*.png"))) == 3
+
+
+def test_an_interrupted_preview_ends_with_code_130(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stylizer = small_stylizer()
+    paint = stylizer.paint_one
+
+    def interrupted(picture: np.ndarray) -> np.ndarray:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return paint(picture)
+
+    monkeypatch.setattr(stylizer, "paint_one", interrupted)
+    monkeypatch.setattr("rtstyle.cli.video.open_stylizer", lambda *_, **__: stylizer)
+    source = write_clip(tmp_path / "in.mp4", 12)
+    done = rtstyle(source, tmp_path / "stills", "--preview", "3")
+    assert done.exit_code == 130
+    assert [it.name for it in (tmp_path / "stills").iterdir()] == ["in_01.png"]
+    assert done.stdout.split() == [str(tmp_path / "stills" / "in_01.png")]
+
+
+def test_a_stop_before_the_first_frame_names_no_film(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*words: Any, stop: threading.Event, **more: Any) -> FilmReport:
+        stop.set()
+        return paint_film(*words, stop=stop, **more)
+
+    monkeypatch.setattr("rtstyle.video.film.paint_film", stopped)
+    source = write_clip(tmp_path / "in.mp4", 12)
+    done = rtstyle(source, tmp_path / "out.mp4")
+    assert done.exit_code == 130
+    assert done.stdout == ""
+    assert "interrupted before the first frame was written" in done.stderr
+    assert [it.name for it in tmp_path.iterdir()] == ["in.mp4"]
 
 
 @pytest.mark.parametrize(

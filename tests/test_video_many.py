@@ -74,6 +74,12 @@ def test_outputs_that_would_collide_are_refused(films: Path, tmp_path: Path) -> 
         run([str(films / "d.mkv"), str(films / "c.avi")], films / "a.mp4")
 
 
+def test_a_folder_that_cannot_be_made_is_one_clear_line(films: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(UsageError, match="cannot be made"):
+        run([str(films)], tmp_path / "out")
+
+
 def test_the_bar_counts_all_frames(films: Path, tmp_path: Path) -> None:
     with Bar(hidden=True) as bar:
         expected: list[int] = []

@@ -12,7 +12,7 @@ from clips import bars, numbered, read_film, small_stylizer, write_clip
 from PIL import Image
 
 from rtstyle.errors import UsageError
-from rtstyle.sinks.encoders import CODECS, VideoOptions, container_of, parse_bitrate, plan
+from rtstyle.sinks.encoders import CODECS, CONTAINERS, VideoOptions, container_of, parse_bitrate, plan
 from rtstyle.stylizer import Stylizer
 from rtstyle.video.film import FilmOptions, paint_film
 from rtstyle.video.preview import paint_preview
@@ -121,10 +121,18 @@ def test_hardware_is_used_or_refused_before_any_work(tmp_path: Path, untouched: 
         assert len(read_film(tmp_path / "out.mp4").times) == 3
 
 
-def test_every_codec_goes_into_each_of_its_containers() -> None:
-    for name, codec in CODECS.items():
-        for container in codec.containers:
-            assert plan(VideoOptions(codec=name), container).encoder == codec.encoder
+@pytest.mark.parametrize("codec", CODECS)
+def test_every_codec_goes_into_each_of_its_containers(tmp_path: Path, untouched: Stylizer, codec: str) -> None:
+    source = write_clip(tmp_path / "in.mp4", 2, audio=["aac"])
+    for container in CONTAINERS:
+        write, output = VideoOptions(codec=codec), tmp_path / f"out.{container}"
+        try:
+            plan(write, container)
+        except UsageError:
+            assert container not in CODECS[codec].containers
+        else:
+            paint_film(str(source), output, untouched, FilmOptions(write=write))
+            assert len(read_film(output).times) == 2
 
 
 def test_names_and_numbers() -> None:
@@ -158,6 +166,60 @@ def test_pictures(tmp_path: Path, untouched: Stylizer, output: str) -> None:
     assert np.abs(last.astype(int) - numbered(4)).max() <= (0 if made[0].endswith("png") else 12)
     with pytest.raises(UsageError, match="--overwrite"):
         paint_film(str(source), f"{tmp_path}/{output}", untouched)
+
+
+def test_an_input_is_never_an_output(tmp_path: Path, untouched: Stylizer) -> None:
+    for path in (tmp_path / "q.partial.mp4", tmp_path / "show0.ts"):
+        write_clip(path, 3)
+    (tmp_path / "seq").mkdir()
+    for number in (2, 3):
+        Image.fromarray(numbered(number)).save(tmp_path / "seq" / f"frame_{number:05d}.png")
+    (tmp_path / "own.m3u8").write_text("#EXTM3U\n#EXTINF:0.12,\nshow0.ts\n#EXT-X-ENDLIST\n")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    for source, output in (
+        ("q.partial.mp4", "q.mp4"),
+        ("seq/frame_%05d.png", "seq/frame_%05d.png"),
+        ("seq/frame_%05d.png", "seq"),
+        ("seq/frame_00002.png", "seq/"),
+        ("show0.ts", "show.m3u8"),
+        ("own.m3u8", "own.m3u8"),
+        (f"file:{tmp_path}/show0.ts", "show0.ts"),
+    ):
+        name = source if source.startswith("file:") else f"{tmp_path}/{source}"
+        for overwrite in (False, True):
+            with pytest.raises(UsageError, match="the input"):
+                paint_film(name, f"{tmp_path}/{output}", untouched, FilmOptions(overwrite=overwrite))
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("there", ["show.m3u8", "show3.ts", "f_007.png", "f_1000.png"])
+def test_what_is_there_is_replaced_only_when_asked(tmp_path: Path, untouched: Stylizer, there: str) -> None:
+    source = write_clip(tmp_path / "in.mp4", 3)
+    (tmp_path / there).write_text("mine")
+    output = f"{tmp_path}/{'show.m3u8' if there.startswith('show') else 'f_%03d.png'}"
+    with pytest.raises(UsageError, match=f"{there} exists already; --overwrite"):
+        paint_film(str(source), output, untouched)
+    assert sorted(it.name for it in tmp_path.iterdir()) == sorted([there, "in.mp4"])
+    assert paint_film(str(source), output, untouched, FilmOptions(overwrite=True)).frames == 3
+
+
+def test_names_that_only_look_alike_are_no_output(tmp_path: Path, untouched: Stylizer) -> None:
+    for number in (1, 2):
+        Image.fromarray(numbered(number)).save(tmp_path / f"f_{number:03d}.png")
+    for name in ("f_01.png", "f_x.png", "painted_f_001.png"):
+        (tmp_path / name).write_text("mine")
+    assert paint_film(f"{tmp_path}/f_%03d.png", f"{tmp_path}/painted_%03d.png", untouched).frames == 2
+    assert (tmp_path / "painted_f_001.png").read_text() == "mine"
+
+
+def test_a_folder_that_cannot_be_made_is_one_clear_line(tmp_path: Path, untouched: Stylizer) -> None:
+    source = write_clip(tmp_path / "in.mp4", 3)
+    folder = tmp_path / "folder"
+    folder.symlink_to(tmp_path / "nowhere")
+    with pytest.raises(UsageError, match="folder cannot be made"):
+        paint_film(str(source), f"{folder}/", untouched)
+    with pytest.raises(UsageError, match="folder cannot be made"):
+        paint_preview(str(source), folder, 2, untouched)
 
 
 def test_pictures_are_a_source_too(tmp_path: Path, untouched: Stylizer) -> None:

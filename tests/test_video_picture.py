@@ -109,6 +109,17 @@ def test_pixel_aspect_is_kept(tmp_path: Path, untouched: Stylizer) -> None:
         assert read_film(tmp_path / name).stream["aspect"] == Fraction(64, 51)
 
 
+def test_pixel_aspect_follows_the_size(tmp_path: Path, untouched: Stylizer) -> None:
+    source = write_clip(tmp_path / "in.mp4", [bars((144, 180))] * 3, aspect=Fraction(64, 45))
+    for name, options, aspect in (
+        ("sized", FilmOptions(size="256x144"), None),  # square
+        ("same", FilmOptions(size="90x72"), Fraction(64, 45)),
+        ("scaled", FilmOptions(scale=0.35), Fraction(64, 45)),
+    ):
+        paint_film(str(source), tmp_path / f"{name}.mp4", untouched, options)
+        assert read_film(tmp_path / f"{name}.mp4").stream["aspect"] == aspect
+
+
 def _combed(index: int) -> np.ndarray:
     """Two fields of a bright bar that moves: even lines show it where odd lines do not."""
     picture = np.full((HEIGHT, WIDTH, 3), 30, np.uint8)

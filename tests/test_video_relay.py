@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,36 @@ def test_a_stream_that_stays_away_ends_and_says_so() -> None:
         count = sum(1 for _ in source)
     assert count > 10
     assert "lost" in source.damage.truncated
+
+
+def test_a_cut_of_a_stream_counts_from_its_first_frame_and_ends_it() -> None:
+    address = f"udp://127.0.0.1:{free_port()}"
+    sender = Sender(address)
+    sender.start()
+    with RelaySource(address, ReadOptions(timeout=5, start=Fraction(2, 5), end=Fraction(1))) as source:
+        times = [frame.pts_seconds - source.origin for frame in source]
+        sounds = [packet.pts * packet.time_base - source.origin for packet in source.tracks.packets(None)]
+    sender.over.set()
+    assert times == [Fraction(i, 25) for i in range(15)]
+    assert 0 <= sounds[0] < 0.05
+    assert sounds[-1] < 0.6
+    assert source.reconnects == 0
+
+
+def test_a_stream_that_comes_back_in_another_size_keeps_the_first() -> None:
+    address = f"udp://127.0.0.1:{free_port()}"
+    first, second = Sender(address), Sender(address, size=(96, 128))
+    first.start()
+    threading.Timer(2, first.over.set).start()
+    threading.Timer(5, second.start).start()
+    with RelaySource(address, ReadOptions(timeout=1), patience=15) as source:
+        frames = iter(source)
+        sizes = {next(frames).size}
+        while not source.reconnects:
+            sizes.add(next(frames).size)
+        sizes |= {next(frames).size for _ in range(5)}
+    second.over.set()
+    assert sizes == {(48, 64)}
 
 
 def test_a_receiver_that_goes_away_is_one_clear_line(tmp_path: Path) -> None:

@@ -78,6 +78,71 @@ def test_chapters_and_tags_are_kept(tmp_path: Path, untouched: Stylizer) -> None
         assert [(round(a, 2), round(b, 2), title) for a, b, title in film.chapters] == chapters
 
 
+def test_chapters_end_with_the_cut(tmp_path: Path, untouched: Stylizer) -> None:
+    chapters = [(0.0, 0.2, "one"), (0.2, 3600.0, "two"), (3600.0, 7200.0, "three")]
+    source = write_clip(tmp_path / "in.mkv", 25, audio=["aac"], chapters=chapters)
+    cut = FilmOptions(read=ReadOptions(start=Fraction(1, 10), end=Fraction(1, 2)))
+    for extension in ("mkv", "mp4"):
+        paint_film(str(source), tmp_path / f"out.{extension}", untouched, cut)
+        film = read_film(tmp_path / f"out.{extension}")
+        assert [(round(a, 2), round(b, 2), title) for a, b, title in film.chapters] == [(0.0, 0.1, "one"), (0.1, 0.4, "two")]
+        assert film.seconds < 1
+
+
+def _with_sound(path: Path, codec: str, layout: str, rate: int = 48000) -> Path:
+    """A clip of half a second with a tone from every speaker."""
+    with av.open(str(path), "w") as output:
+        video = output.add_stream("libx264", rate=25)
+        video.width, video.height = WIDTH, HEIGHT
+        sound = output.add_stream(codec, rate=rate)
+        sound.codec_context.layout = layout
+        for index in range(12):
+            frame = av.VideoFrame.from_ndarray(numbered(index), format="rgb24")
+            frame.pts = index
+            output.mux(video.encode(frame))
+        wave = np.sin(np.arange(rate // 2) / 20).astype(np.float32) / 4
+        tone = av.AudioFrame.from_ndarray(np.tile(wave, (sound.codec_context.channels, 1)), format="fltp", layout=layout)
+        tone.sample_rate, tone.pts = rate, 0
+        output.mux(sound.encode(tone))
+        for stream in (video, sound):
+            output.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("layout", "heard", "words"),
+    [
+        ("5.1(side)", "5.1", "encoded as opus"),
+        ("4.0", "stereo", "mixed down to stereo"),
+        ("2.1", "stereo", "mixed down to stereo"),
+    ],
+)
+def test_speakers_that_opus_does_not_know(tmp_path: Path, untouched: Stylizer, layout: str, heard: str, words: str) -> None:
+    source = _with_sound(tmp_path / "in.mkv", "ac3", layout)
+    report = paint_film(str(source), tmp_path / "out.webm", untouched)
+    assert [words in notice for notice in report.notices] == [True]
+    with av.open(str(tmp_path / "out.webm")) as film:
+        assert film.streams.audio[0].codec_context.layout.name == heard
+        samples = np.concatenate([frame.to_ndarray() for frame in film.decode(film.streams.audio[0])], axis=1)
+    assert samples.shape[1] == pytest.approx(24000, abs=2500)
+    assert np.abs(samples).max() > 0.1
+
+
+@pytest.mark.parametrize(
+    ("codec", "rate", "there"),
+    [("flac", 48000, "aac"), ("flac", 192000, "aac"), ("pcm_s16le", 48000, "aac"), ("ac3", 48000, "ac3"), ("mp2", 48000, "mp2")],
+)
+def test_a_transport_stream_gets_sound_that_plays(tmp_path: Path, untouched: Stylizer, codec: str, rate: int, there: str) -> None:
+    source = _with_sound(tmp_path / "in.mkv", codec, "stereo", rate)
+    for name in ("out.ts", "out.m3u8"):
+        report = paint_film(str(source), tmp_path / name, untouched)
+        assert any("was encoded as aac" in notice for notice in report.notices) == (there != codec)
+        with av.open(str(tmp_path / name)) as film:
+            assert [it.codec_context.codec.canonical_name for it in film.streams.audio] == [there]
+            samples = sum(frame.samples for frame in film.decode(film.streams.audio[0]))
+        assert samples == pytest.approx(24000, abs=2500)
+
+
 def _with_subtitles(path: Path) -> Path:
     """An MKV with two subtitle tracks, made by hand from text packets."""
     with av.open(str(path), "w") as output:

@@ -135,8 +135,10 @@ def _paint(sources: list[str], output: str, stylizer: Stylizer, options: FilmOpt
     with interruptible(stop):
         if preview is not None:
             for source in sources:
-                for still in paint_preview(source, Path(output), preview, stylizer, options):
+                for still in paint_preview(source, Path(output), preview, stylizer, options, stop=stop):
                     typer.echo(str(still))
+            if stop.is_set():
+                raise typer.Exit(INTERRUPTED)
         elif is_many(sources):
             _many(sources, Path(output), stylizer, options, stop)
         else:
@@ -153,6 +155,9 @@ def _one(source: str, output: str, stylizer: Stylizer, options: FilmOptions, sto
         typer.echo(f"note: {notice}", err=True)
     if report.damage:
         typer.echo(f"rtstyle: {source}: {report.damage}", err=True)
+    if report.interrupted and not report.frames:
+        typer.echo("rtstyle: interrupted before the first frame was written", err=True)
+        raise typer.Exit(INTERRUPTED)
     typer.echo(report.summary)
     if report.interrupted:
         typer.echo(f"rtstyle: interrupted; {report.frames} whole frames are in {report.output}", err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,6 +37,15 @@ KEEP_SEGMENTS = 6
 def is_broadcast(output: str) -> bool:
     """Whether an output name is an address or a playlist."""
     return is_url(output) or output.lower().endswith(".m3u8")
+
+
+def playlist_files(output: str) -> list[Path]:
+    """The playlist and the segments that are there under the names that a playlist takes; none for an address."""
+    path = Path(output)
+    if is_url(output) or not path.parent.is_dir():
+        return []
+    name = re.compile(rf"{re.escape(path.stem)}({re.escape(path.suffix)}|\d+\.ts)")
+    return sorted(it for it in path.parent.iterdir() if name.fullmatch(it.name))
 
 
 def formats_of(output: str) -> tuple[str, str]:

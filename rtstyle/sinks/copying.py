@@ -24,6 +24,9 @@ CONTAINER_TAGS = frozenset(
 )
 """Tags that describe the old file, not the film."""
 OPUS_CONTAINERS = ("webm",)
+TRANSPORT_SOUND = frozenset({"aac", "aac_latm", "mp2", "mp3", "ac3", "eac3", "opus", "dts"})
+"""What a transport stream has a number for: libav puts any other sound into one as data that nobody plays."""
+TRANSPORT_CONTAINERS = ("ts", "m3u8")
 
 
 class _Converter(Protocol):
@@ -75,7 +78,7 @@ class TrackCopier:
             name = stream.metadata.get("filename", "")
             self.notices.append(f".{self._container} cannot hold attachments: {name or stream.index} is left out (.mkv holds it)")
             return
-        if self._container in WITHOUT_TEXT and is_text(stream):
+        if (self._container in WITHOUT_TEXT and is_text(stream)) or self._is_unplayable_sound(stream):
             self._substitute(stream)
             return
         try:
@@ -100,7 +103,8 @@ class TrackCopier:
             sound = SoundEncoder(self._output, stream, codec, self._shift)  # type: ignore[arg-type]
             self._converted[stream.index] = sound
             _carry_tags(stream, sound.stream)
-            self.notices.append(f"{cannot}: track {stream.index} was encoded as {codec.removeprefix('lib')}")
+            mixed = ", mixed down to stereo" if sound.mixed_down else ""
+            self.notices.append(f"{cannot}: track {stream.index} was encoded as {codec.removeprefix('lib')}{mixed}")
             return
         try:
             text = SubtitleConverter(self._output, stream, self._container, self._shift)
@@ -148,6 +152,12 @@ class TrackCopier:
         packet.dts = None if packet.dts is None else packet.dts + moved
         packet.stream = copy
         self._output.mux_one(packet)
+
+    def _is_unplayable_sound(self, stream: Stream) -> bool:
+        if stream.type != "audio" or self._container not in TRANSPORT_CONTAINERS:
+            return False
+        known = stream.codec_context is not None  # pyright: ignore[reportUnnecessaryComparison]
+        return known and stream.codec_context.codec.canonical_name not in TRANSPORT_SOUND
 
     def _has_silent_warm_up(self, stream: Stream) -> bool:
         """Whether sound before zero is to be left out: it is there to start its decoder, not to be heard.

@@ -95,7 +95,7 @@ CODECS: dict[str, Codec] = {
         preset_option="profile",
         hardware={"videotoolbox": "prores_videotoolbox"},
     ),
-    "ffv1": Codec(encoder="ffv1", containers=("mkv", "mov"), pixel_format="bgr0", options={"level": "3", "slicecrc": "1"}),
+    "ffv1": Codec(encoder="ffv1", containers=("mkv",), pixel_format="bgr0", options={"level": "3", "slicecrc": "1"}),
     "gif": Codec(encoder="gif", containers=("gif",), pixel_format="pal8"),
 }
 DEFAULT_CODEC = {

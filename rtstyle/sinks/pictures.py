@@ -10,6 +10,7 @@ from typing import Self
 from rtstyle.errors import UsageError
 from rtstyle.frame import Frame, StreamInfo
 from rtstyle.sinks.images import FORMATS, write_still
+from rtstyle.sinks.staging import make_folder
 
 _NUMBER = re.compile(r"%0?(\d*)d")
 IN_A_FOLDER = "frame_%05d.png"
@@ -19,6 +20,28 @@ def is_pictures(output: str) -> bool:
     """Whether an output name means pictures: a folder, or a name with ``%d``."""
     path = Path(output)
     return bool(_NUMBER.search(path.name)) or path.is_dir() or output.endswith(("/", "\\"))
+
+
+def pattern_of(output: str) -> Path:
+    """The pattern that an output means: itself, or one in the folder that it names."""
+    path = Path(output)
+    return path if _NUMBER.search(path.name) else path / IN_A_FOLDER
+
+
+def path_of(pattern: Path, number: int) -> Path:
+    """The file of the picture with this number."""
+    width = _NUMBER.search(pattern.name)
+    assert width is not None
+    digits = str(number).zfill(int(width.group(1) or 1))
+    return pattern.with_name(_NUMBER.sub(digits, pattern.name, count=1))
+
+
+def numbered_files(pattern: Path) -> list[Path]:
+    """The files that bear a name of ``pattern`` already, in order of name."""
+    before, _, after = _NUMBER.split(pattern.name, maxsplit=1)
+    name = re.compile(rf"{re.escape(before)}(\d+){re.escape(after)}")
+    there = sorted(pattern.parent.iterdir()) if pattern.parent.is_dir() else []
+    return [it for it in there if (found := name.fullmatch(it.name)) and path_of(pattern, int(found[1])).name == it.name]
 
 
 class PictureSink:
@@ -31,23 +54,15 @@ class PictureSink:
     main_thread = False
 
     def __init__(self, output: str, *, overwrite: bool = False) -> None:
-        path = Path(output)
-        self.pattern = path if _NUMBER.search(path.name) else path / IN_A_FOLDER
+        self.pattern = pattern_of(output)
         if self.pattern.suffix.lower() not in FORMATS:
             raise UsageError(f"cannot write pictures as '{self.pattern.suffix}'; legal: {', '.join(FORMATS)}")
         if not self.pattern.parent.parent.is_dir():
             raise UsageError(f"the folder {self.pattern.parent.parent} does not exist; make it first")
-        if self.path_of(1).exists() and not overwrite:
-            raise UsageError(f"{self.path_of(1)} exists already; --overwrite replaces the pictures")
+        if not overwrite and (there := numbered_files(self.pattern)):
+            raise UsageError(f"{there[0]} exists already; --overwrite replaces the pictures")
         self.frames = 0
         self.notices: list[str] = ["pictures carry no sound and no times"]
-
-    def path_of(self, number: int) -> Path:
-        """The file of the picture with this number."""
-        width = _NUMBER.search(self.pattern.name)
-        assert width is not None
-        digits = str(number).zfill(int(width.group(1) or 1))
-        return self.pattern.with_name(_NUMBER.sub(digits, self.pattern.name, count=1))
 
     def __enter__(self) -> Self:
         return self
@@ -56,8 +71,8 @@ class PictureSink:
         return None
 
     def open(self, info: StreamInfo) -> None:
-        self.pattern.parent.mkdir(exist_ok=True)
+        make_folder(self.pattern.parent)
 
     def write(self, frame: Frame) -> None:
-        write_still(frame.data, self.path_of(self.frames + 1))
+        write_still(frame.data, path_of(self.pattern, self.frames + 1))
         self.frames += 1

@@ -43,8 +43,9 @@ class Ticket:
 
     @staticmethod
     def path(output: Path) -> Path:
-        """``clip.mp4`` -> ``clip.partial.json``."""
-        return partial_name(output).with_suffix(".json")
+        """``clip.mp4`` -> ``clip.partial.mp4.json``: the same film in another container has a ticket of its own."""
+        partial = partial_name(output)
+        return partial.with_name(f"{partial.name}.json")
 
     def save(self, output: Path) -> None:
         """Write it beside the partial film of ``output``; on a full disk there is none, and no half one."""
@@ -58,17 +59,21 @@ class Ticket:
     def load(cls, output: Path, settings: str) -> Ticket | None:
         """The ticket of ``output``'s partial film; None where there is none.
 
-        Raises :class:`UsageError` where it was made from another input or with other settings.
+        Raises :class:`UsageError` where it was made from another input, with other settings or for another partial film.
         """
-        if not (partial_name(output).exists() and cls.path(output).exists()):
+        partial = partial_name(output)
+        if not (partial.exists() and cls.path(output).exists()):
             return None
         try:
             ticket = cls(**json.loads(cls.path(output).read_text(encoding="utf-8")))
         except (ValueError, TypeError) as error:
             raise UsageError(f"{cls.path(output)} is damaged; start again without --resume") from error
         if ticket.settings != settings:
-            why = f"{partial_name(output)} was made from another input or with other options"
-            raise UsageError(f"{why}; start again without --resume")
+            raise UsageError(f"{partial} was made from another input or with other options; start again without --resume")
+        if (held := len(_times_shown(partial))) != ticket.frames:
+            raise UsageError(
+                f"{partial} holds {held} frames, not the {ticket.frames} of its ticket; start again without --resume"
+            )
         return ticket
 
     @classmethod
@@ -87,25 +92,34 @@ def fingerprint(source: Path, *settings: object) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
-def encoded_packets(path: Path) -> Iterator[Packet[VideoStream]]:
-    """The film's packets as an encoder would have written them, each with a decoding time."""
-    order = _decoding_times(path)
+def encoded_packets(path: Path, last: Fraction) -> Iterator[Packet[VideoStream]]:
+    """The film's packets as an encoder would have written them, each with a decoding time; the last frame is shown at ``last``.
+
+    A container that has no times before zero (.ts, .flv) moved all of them by the encoder's delay: they are moved back.
+    """
+    shown = _times_shown(path)
+    order = _decoding_times(shown)
     with open_container(path) as container:
         stream = video_stream(container, str(path))
+        moved = round(max(shown) - last / Fraction(stream.time_base or 1))
         name = _START_CODES.get(stream.codec_context.name)
         convert = BitStreamFilterContext(name, stream) if name else None
         for packet in container.demux(stream):
             if packet.size == 0:
                 continue
-            packet.dts = next(order)
+            packet.pts, packet.dts = (packet.pts or 0) - moved, next(order) - moved
             yield from convert.filter(packet) if convert else [packet]  # type: ignore[misc]
 
 
-def _decoding_times(path: Path) -> Iterator[int]:
+def _times_shown(path: Path) -> list[int]:
+    """When each packet's frame is shown, in the order of decoding."""
+    with open_container(path) as container:
+        return [packet.pts or 0 for packet in container.demux(video_stream(container, str(path))) if packet.size]
+
+
+def _decoding_times(shown: list[int]) -> Iterator[int]:
     """Decoding times from presentation times alone (Matroska stores no others): the n-th packet is decoded when the n-th
     frame is shown, as much earlier as the most reordered frame needs."""
-    with open_container(path) as container:
-        shown = [packet.pts or 0 for packet in container.demux(video_stream(container, str(path))) if packet.size]
     ordered = sorted(shown)
     rank = {pts: place for place, pts in enumerate(ordered)}
     delay = max((place - rank[pts] for place, pts in enumerate(shown)), default=0)

@@ -6,6 +6,9 @@ import logging
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+import av
+from av.audio.codeccontext import AudioCodecContext
+from av.audio.layout import AudioLayout
 from av.audio.resampler import AudioResampler
 from av.error import FFmpegError
 
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 BITRATE = 192_000
+RATE = 48_000
+"""Samples per second that every encoder takes; Opus is always heard at this rate."""
 
 
 class SoundEncoder:
@@ -26,10 +31,12 @@ class SoundEncoder:
         self._output = output
         self._decoder = stream.codec_context
         self._shift = shift
-        rate = 48000 if codec == "libopus" else self._decoder.sample_rate
+        rate, layout = _accepted(codec, self._decoder.sample_rate, self._decoder.layout)
+        self.mixed_down = layout.nb_channels < self._decoder.layout.nb_channels
+        """Whether the encoder does not know its speakers, so that there are fewer now."""
         self.stream: AudioStream = output.add_stream(codec, rate=rate, bit_rate=BITRATE)  # type: ignore[assignment]
-        self.stream.codec_context.layout = self._decoder.layout
-        self._resampler = AudioResampler(format=self.stream.codec_context.format, layout=self._decoder.layout, rate=rate)
+        self.stream.codec_context.layout = layout
+        self._resampler = AudioResampler(format=self.stream.codec_context.format, layout=layout, rate=rate)
 
     def feed(self, packet: Packet[Any] | None) -> None:
         """Encode and write what a packet holds; damage is skipped."""
@@ -50,3 +57,24 @@ class SoundEncoder:
         for part in self._resampler.resample(None):
             self._output.mux(self.stream.encode(part))
         self._output.mux(self.stream.encode(None))
+
+
+def _accepted(codec: str, rate: int, layout: AudioLayout) -> tuple[int, AudioLayout]:
+    """What is nearest to the given rate and speakers and starts the encoder: speakers at the side may stand behind instead."""
+    rates = (RATE,) if codec == "libopus" else (rate, RATE)
+    behind = [AudioLayout(layout.name.replace("(side)", ""))] if "(side)" in layout.name else []
+    stereo = AudioLayout("stereo")
+    choices = [(rate, layout) for layout in (layout, *behind, stereo) for rate in rates]
+    return next((choice for choice in choices if _starts(codec, *choice)), (RATE, stereo))
+
+
+def _starts(codec: str, rate: int, layout: AudioLayout) -> bool:
+    trial = av.CodecContext.create(codec, "w")
+    assert isinstance(trial, AudioCodecContext)
+    trial.sample_rate, trial.layout, trial.bit_rate = rate, layout, BITRATE
+    trial.format = (av.Codec(codec, "w").audio_formats or [])[0]
+    try:
+        trial.open()
+    except (FFmpegError, ValueError):
+        return False
+    return True

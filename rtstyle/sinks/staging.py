@@ -26,6 +26,14 @@ def check_output(path: Path, *, overwrite: bool) -> None:
         raise UsageError(f"the folder {path.parent} of the output may not be written to")
 
 
+def make_folder(folder: Path) -> None:
+    """Make the folder of an output where it is absent; raises :class:`UsageError` where it cannot be made."""
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"the folder {folder} cannot be made: {error.strerror or error}") from error
+
+
 class StagedFile:
     """Written as ``temporary``, in the folder of ``path``; then committed, kept as partial, or discarded."""
 

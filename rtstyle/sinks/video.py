@@ -15,9 +15,9 @@ from rtstyle.frame import Frame, StreamInfo
 from rtstyle.sinks.copying import TrackCopier
 from rtstyle.sinks.encoders import EDIT_LISTS, EncoderPlan, VideoOptions, container_of, plan
 from rtstyle.sinks.encoding import FilmEncoder
-from rtstyle.sinks.resuming import encoded_packets
+from rtstyle.sinks.resuming import Ticket, encoded_packets
 from rtstyle.sinks.roomy import RoomyFile
-from rtstyle.sinks.staging import StagedFile, check_output
+from rtstyle.sinks.staging import StagedFile, check_output, partial_name
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from rtstyle.sources.tracks import Tracks
 
 
+MUXERS = {"m4v": "mp4"}
+"""Where libav's choice by the name holds less than what is promised: its own muxer for .m4v takes H.264 and AAC alone."""
 PLAYABLE_WITHOUT_END = ("mkv", "webm", "ts", "flv")
 END_BYTES = 1 << 20
 INDEX_BYTES = 64
@@ -60,9 +62,11 @@ class VideoSink:
         self.notices: list[str] = []
         self.partial: Path | None = None
         """Where an unfinished film was kept."""
+        self.committed = False
+        """Whether the whole film is there under its name."""
         self._tracks: Tracks | None = None
         self._shift = Fraction(0)
-        self._earlier: tuple[Path, int] | None = None
+        self._earlier: Ticket | None = None
         self._staged: StagedFile | None = None
         self._file: RoomyFile | None = None
         self._output: OutputContainer | None = None
@@ -70,6 +74,8 @@ class VideoSink:
         self._copier: TrackCopier | None = None
         self._info: StreamInfo | None = None
         self._interrupted = False
+        self._ended = False
+        """Whether the container has its end, without which an mp4 does not play."""
 
     def __enter__(self) -> Self:
         return self
@@ -92,6 +98,7 @@ class VideoSink:
         try:
             if whole:
                 self._staged.commit()
+                self.committed = True
             else:
                 self.partial = self._staged.keep_partial()
         except SinkError:
@@ -99,10 +106,9 @@ class VideoSink:
                 raise
 
     def _salvage(self) -> None:
-        """The end could not be written: keep what plays without one."""
+        """Not everything could be written: keep what plays."""
         assert self._staged is not None
-        if self.container in PLAYABLE_WITHOUT_END and self._staged.temporary.exists():
-            self.last_seconds = None
+        if (self._ended or self.container in PLAYABLE_WITHOUT_END) and self._staged.temporary.exists():
             self.partial = self._staged.keep_partial()
         else:
             self._staged.discard()
@@ -113,9 +119,9 @@ class VideoSink:
         self._tracks = tracks
         self._shift = Fraction(shift)
 
-    def go_on_from(self, partial: Path, frames: int) -> None:
-        """Before the first frame: begin with the ``frames`` encoded frames of an earlier run with the same options."""
-        self._earlier = partial, frames
+    def go_on_from(self, ticket: Ticket) -> None:
+        """Before the first frame: begin with the partial film of an earlier run; frames that it has already are not written."""
+        self._earlier = ticket
 
     def interrupt(self) -> None:
         """The film will not be finished: leaving the block keeps it as partial."""
@@ -127,13 +133,14 @@ class VideoSink:
     def write(self, frame: Frame) -> None:
         try:
             encoder = self._encoder or self._begin(frame)
-            encoder.encode(frame)
-            self.frames += 1
-            self.last_seconds = frame.pts_seconds
+            if self._earlier is None or frame.pts_seconds > self._earlier.last:
+                encoder.encode(frame)
+                self.frames += 1
+                self.last_seconds = frame.pts_seconds
             if self._copier is not None:
                 self._copier.copy(frame.pts_seconds)
-        except (FFmpegError, OSError) as error:
-            raise SinkError(f"cannot write {self.path}: {error.strerror or error}") from error
+        except (FFmpegError, OSError, ValueError) as error:
+            raise SinkError(f"cannot write {self.path}: {_said(error)}") from error
         assert self._file is not None
         if self._file.full:
             raise SinkError(f"the disk is full: {self.path} could not be finished")
@@ -152,23 +159,24 @@ class VideoSink:
         self._staged = StagedFile(self.path)
         self._file = RoomyFile(self._staged.temporary)
         self._file.reserve(END_BYTES)
-        self._output = av.open(self._file, "w", container_options=self._container_options(frame.time_base))
+        options = self._container_options(frame.time_base)
+        self._output = av.open(self._file, "w", format=MUXERS.get(self.container), container_options=options)
         encoder = FilmEncoder(self._output, self._plan, self._info, frame, shift=self._shift)
         if self._tracks is not None:
             self._copier = TrackCopier(self._output, self._tracks, container=self.container, shift=self._shift)
             self.notices += self._copier.notices
         if self._earlier is not None:
-            self._copy_earlier(encoder, *self._earlier)
+            self._copy_earlier(encoder, self._earlier)
         self._encoder = encoder
         return encoder
 
-    def _copy_earlier(self, encoder: FilmEncoder, partial: Path, frames: int) -> None:
-        for packet in encoded_packets(partial):
+    def _copy_earlier(self, encoder: FilmEncoder, ticket: Ticket) -> None:
+        for packet in encoded_packets(partial_name(self.path), ticket.last + self._shift):
             moment = None if packet.pts is None else packet.pts * Fraction(packet.time_base) - self._shift
             encoder.copy(packet)
             if self._copier is not None and moment is not None:
                 self._copier.copy(moment)
-        self.frames += frames
+        self.frames, self.last_seconds = ticket.frames, ticket.last
 
     def _container_options(self, time_base: Fraction) -> dict[str, str]:
         # What waits in memory is lost, or does not fit, when the disk is full: a track that ended early is not waited for.
@@ -184,15 +192,26 @@ class VideoSink:
         assert self._output is not None
         assert self._encoder is not None
         assert self._file is not None
+        exact = False
         try:
-            self._encoder.finish()
-            if self._copier is not None and whole:
-                self._copier.copy(None)
-            self._output.close()
+            try:
+                self._encoder.finish()
+                exact = True
+                if self._copier is not None and whole:
+                    self._copier.copy(None)
+            finally:
+                self._output.close()
+                self._ended = True
         except (FFmpegError, OSError) as error:
-            raise SinkError(f"cannot finish {self.path}: {error.strerror or error}") from error
+            raise SinkError(f"cannot finish {self.path}: {_said(error)}") from error
         finally:
             self._file.close()
+            if not (exact and self._ended):
+                self.last_seconds = None
+
+
+def _said(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
 
 
 def _timescale(time_base: Fraction) -> int:

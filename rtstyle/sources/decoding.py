@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from fractions import Fraction
+from itertools import chain
 from typing import TYPE_CHECKING, Any, cast
 
 from av.error import EOFError as AvEOFError
@@ -10,8 +12,10 @@ from av.error import FFmpegError
 
 from rtstyle.errors import SourceError
 from rtstyle.sources.clock import Clock
+from rtstyle.sources.continuity import Continuity
 from rtstyle.sources.opening import check_pixels, reason
 from rtstyle.sources.reading import Damage, ReadOptions
+from rtstyle.sources.seeking import seek_key_frame
 from rtstyle.sources.wholeness import EndWatch
 
 if TYPE_CHECKING:
@@ -50,7 +54,14 @@ class Decoder:
         self._tap = tap
         self._packets_read = 0
         self._end_watch = EndWatch(container, stream)
+        self._continuity = Continuity(container, stream)
+        self._found: list[Packet[Any]] = []
         self.clock = Clock(stream, container.format.name)
+
+    def seek(self, goal: Fraction) -> None:
+        """Before the first frame: go to where everything from ``goal`` seconds on can be decoded."""
+        packet = seek_key_frame(self._container, self._stream, goal)
+        self._found = [packet] if packet else []
 
     def timed(self) -> Iterator[VideoFrame]:
         """The frames in order, each with a time that an encoder can use."""
@@ -76,6 +87,8 @@ class Decoder:
                     return
                 continue
             in_a_row = 0
+            if packet is not None and not frames:
+                self.clock.held_back(packet)
             for frame in frames:
                 check_pixels(frame.width, frame.height, self._options.max_pixels, self._name)
                 if frame.is_corrupt:
@@ -84,15 +97,19 @@ class Decoder:
 
     def _packets(self) -> Iterator[Packet[VideoStream] | None]:
         """The film's packets, then None to flush the decoder, whatever the file does."""
-        packets = self._container.demux(self._stream, *self._side_streams)
+        wanted = {stream.index: stream for stream in (self._stream, *self._side_streams, *self._continuity.streams)}
+        packets = chain(self._found, self._container.demux(*wanted.values()))
         while True:
             try:
                 packet = next(packets, None)
             except FFmpegError as error:
                 self._cut_short(f"the input ends early: {reason(error)}")
                 break
-            if packet is not None and self._tap is not None and packet.stream is not self._stream:
-                self._tap(packet)
+            if packet is not None:
+                self._continuity.follow(packet)
+            if packet is not None and packet.stream is not self._stream:
+                if self._tap is not None:
+                    self._tap(packet)
                 continue
             if packet is None or (packet.dts is None and packet.size == 0):
                 break

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import warnings
 from collections.abc import Iterator
 from fractions import Fraction
@@ -44,7 +45,7 @@ def read_still(path: Path) -> tuple[Pixels, Pixels | None]:
                 alpha = np.asarray(rgba.getchannel("A"), dtype=np.uint8)
                 upright = _with_profile(rgba.convert("RGB"), upright.info.get("icc_profile"))
             return np.asarray(_to_srgb(upright), dtype=np.uint8), alpha
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError) as error:
         raise SourceError(f"{path} is not a readable picture: {error}") from error
 
 

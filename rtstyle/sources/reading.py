@@ -14,11 +14,11 @@ class ReadOptions:
     """How a film is read."""
 
     start: Fraction | None = None
-    """Seconds; frames before it are skipped. Times stay those of the input."""
+    """Seconds, those of a broadcast from its beginning; frames before it are skipped. Times stay those of the input."""
     end: Fraction | None = None
-    """Seconds; the first frame at or after it ends the film."""
+    """Seconds as ``start``; the first frame at or after it ends the film."""
     after: Fraction | None = None
-    """Seconds; frames up to it are skipped because an earlier run has painted them. It is no cut: the origin stays."""
+    """Seconds, in the frames' own times; up to it frames are skipped: an earlier run painted them. No cut, the origin stays."""
     deinterlace: bool = True
     strict: bool = False
     """Damage ends the run with an error instead of being skipped and counted."""

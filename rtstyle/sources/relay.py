@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from rtstyle.errors import SourceError
 from rtstyle.frame import Frame, StreamInfo
+from rtstyle.pixels import resize
 from rtstyle.sources.reading import Damage, ReadOptions
 from rtstyle.sources.tracks import Cover
 from rtstyle.sources.video import VideoSource
@@ -35,9 +36,14 @@ WAITING_PACKETS = 2000
 
 
 class TappedTracks:
-    """Sound and subtitles of a stream that is being read already: their packets are handed in as they come."""
+    """Sound and subtitles of a stream that is being read already: their packets are handed in as they come.
+
+    What is due before ``start`` or from ``end`` on is left out, once they are known.
+    """
 
     def __init__(self) -> None:
+        self.start: Fraction | None = None
+        self.end: Fraction | None = None
         self.streams: list[Stream] = []
         self.chapters: list[Chapter] = []
         self.tags: dict[str, str] = {}
@@ -62,14 +68,17 @@ class TappedTracks:
 
     def packets(self, until: Fraction | None) -> Iterator[Packet[Any]]:
         while self._waiting and (until is None or self._waiting[0][0] <= until):
-            yield self._waiting.popleft()[1]
+            due, packet = self._waiting.popleft()
+            if (self.start is None or due >= self.start) and (self.end is None or due < self.end):
+                yield packet
 
 
 class RelaySource:
     """Yields the frames of a live address, times continuous over interruptions; ``tracks`` is its sound.
 
     Raises :class:`SourceError` on entry where it cannot be opened, ``KeyboardInterrupt`` where ``stop`` came first. A stream
-    that is lost for longer than ``patience`` seconds ends, with ``damage`` saying so.
+    that is lost for longer than ``patience`` seconds ends, with ``damage`` saying so. ``start`` and ``end`` of the options count
+    from its first frame.
     """
 
     def __init__(
@@ -84,7 +93,9 @@ class RelaySource:
         self.name = str(name)
         self.damage = Damage()
         self.reconnects = 0
-        self._options = options or ReadOptions()
+        given = options or ReadOptions()
+        self._cut = given.start, given.end
+        self._options = replace(given, start=None, end=None)
         self._stop = stop or threading.Event()
         self._audio = audio
         self._patience = patience
@@ -99,8 +110,8 @@ class RelaySource:
 
     @property
     def origin(self) -> Fraction:
-        """The first frame's time: an output counts from it."""
-        return self._info.start
+        """The time of the first frame, or of the cut: an output counts from it."""
+        return self._origin
 
     @property
     def notices(self) -> list[str]:
@@ -116,6 +127,11 @@ class RelaySource:
                 raise KeyboardInterrupt from None
             raise
         self._info = self._source.info
+        start, end = self._cut
+        first = self._source.first_seconds
+        self._origin = first + (start or 0)
+        self._end = None if end is None else first + end
+        self.tracks.start, self.tracks.end = None if start is None else self._origin, self._end
         self.tracks.streams, self.tracks.tags = self._source.side_streams, dict(self._info.tags)
         return self
 
@@ -130,7 +146,12 @@ class RelaySource:
                 pts = frame.pts + round((self._offset or 0) / frame.time_base)
                 if last is not None and pts <= last.pts:
                     continue
-                last = replace(frame, pts=pts, index=count, captured_at=time.monotonic())
+                data = resize(frame.data, self._info.size)  # it may have come back at another size; an output keeps its own
+                last = replace(frame, data=data, pts=pts, index=count, captured_at=time.monotonic())
+                if last.pts_seconds < self._origin:
+                    continue
+                if self._end is not None and last.pts_seconds >= self._end:
+                    return
                 count += 1
                 yield last
             self.damage.packets += self._source.damage.packets
@@ -163,6 +184,7 @@ class RelaySource:
         lost_at = time.monotonic()
         logger.warning("%s is lost; trying again for %g s", self.name, self._patience)
         self._offset = None
+        self._source.__exit__(None, None, None)  # it would keep its port from its successor
         while not self._stop.wait(RETRY_SECONDS):
             self._early.clear()
             try:
@@ -172,11 +194,10 @@ class RelaySource:
                     self.damage.truncated = f"the stream was lost: {error}"
                     return False
                 continue
-            self._source.__exit__(None, None, None)
             self._source = source
             self.reconnects += 1
             away = Fraction(round((time.monotonic() - lost_at) * 1000), 1000)
-            self._offset = last.pts_seconds + away - source.info.start if last is not None else Fraction(0)
+            self._offset = last.pts_seconds + away - source.first_seconds if last is not None else Fraction(0)
             for packet in self._early:
                 self.tracks.put(packet, self._offset)
             return True

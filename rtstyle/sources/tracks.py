@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from av.error import FFmpegError
 from av.stream import Discard
 
+from rtstyle.sources.continuity import Continuity, zero_of
 from rtstyle.sources.opening import is_cover, open_container, video_stream
 
 if TYPE_CHECKING:
@@ -60,8 +61,8 @@ class Tracks(Protocol):
 class FileTracks:
     """Reads the tracks of a file through a container of its own, so that sound never waits for pictures.
 
-    ``start`` and ``end``, seconds, leave out the packets that lie outside; ``early`` keeps the one that is sounding at
-    ``start``. Raises as :func:`rtstyle.sources.opening.open_container`.
+    ``start`` and ``end``, seconds as in :class:`ReadOptions`, leave out the packets that lie outside; ``early`` keeps the one
+    that is sounding at ``start``. Raises as :func:`rtstyle.sources.opening.open_container`.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class FileTracks:
         self.name = str(name)
         self._start, self._end, self._audio, self._early = start, end, audio, early
         self._held: Packet[Stream] | None = None
+        self._last: dict[int, Fraction] = {}
         self.streams: list[Stream] = []
         self.chapters: list[Chapter] = []
         self.tags: dict[str, str] = {}
@@ -91,9 +93,13 @@ class FileTracks:
         except BaseException:
             container.close()
             raise
+        zero = zero_of(container)
+        self._start = None if self._start is None else zero + self._start
+        self._end = None if self._end is None else zero + self._end
+        self._continuity = Continuity(container, picture)
         for stream in container.streams:
             wanted = stream is not picture and stream.type in KINDS and (self._audio or stream.type != "audio")
-            stream.discard = Discard.default if wanted else Discard.all
+            stream.discard = Discard.default if wanted or stream in self._continuity.streams else Discard.all
             if wanted:
                 self.streams.append(stream)
         self.chapters = container.chapters()
@@ -103,7 +109,8 @@ class FileTracks:
         moving = [stream for stream in self.streams if stream.type != "attachment"]
         if moving and self._start:
             self._seek(container)
-        self._packets = container.demux(*moving) if moving else iter(())
+        read = {stream.index: stream for stream in (*moving, *self._continuity.streams)}
+        self._packets = container.demux(*read.values()) if moving else iter(())
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -143,8 +150,22 @@ class FileTracks:
             except FFmpegError:
                 self.damaged = True
                 return None
-            if packet is None or self._lies_inside(packet):
+            if packet is None:
+                return None
+            self._continuity.follow(packet)
+            if packet.stream in self.streams and self._lies_inside(packet) and self._goes_on(packet):
                 return packet
+
+    def _goes_on(self, packet: Packet[Stream]) -> bool:
+        """Whether it comes after the track's packets before: recordings that were joined may overlap a little."""
+        if not self._continuity.streams:
+            return True
+        due = packet_time(packet)
+        last = self._last.get(packet.stream_index, due - 1)
+        if due < last or (due == last and packet.stream.type == "audio"):
+            return False
+        self._last[packet.stream_index] = due
+        return True
 
     def _lies_inside(self, packet: Packet[Stream]) -> bool:
         if packet.pts is None or packet.size == 0:

@@ -12,12 +12,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
-from av.error import FFmpegError
 
 from rtstyle.errors import SourceError
 from rtstyle.frame import Frame, StreamInfo
 from rtstyle.pixels import Pixels, Size, resize
 from rtstyle.sources.colour import Converter
+from rtstyle.sources.continuity import BROADCAST, zero_of
 from rtstyle.sources.cuts import CutDetector
 from rtstyle.sources.decoding import Decoder, PacketTap
 from rtstyle.sources.deinterlace import Deinterlacer
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-BROADCAST = ("mpegts", "mpeg", "rtsp", "rtp", "sdp", "hls", "applehttp")
-"""Formats whose clock runs since who knows when: their first moment counts as zero."""
 CLOSE_SECONDS = 1.0
 
 
@@ -56,7 +54,7 @@ class VideoSource:
         self._tap = tap
         self._reading = threading.Lock()
         """Held while libav works on the container: closing it under its feet would crash."""
-        self._origin = Fraction(0)
+        self._origin = self._zero = Fraction(0)
 
     @property
     def info(self) -> StreamInfo:
@@ -69,6 +67,11 @@ class VideoSource:
         """The moment, in seconds, that an output should call zero: the cut, the start of a broadcast, or of a film that
         begins before zero, which most containers cannot hold."""
         return self._origin
+
+    @property
+    def first_seconds(self) -> Fraction:
+        """The first frame's time, as all frames have it."""
+        return self._first.pts_seconds
 
     @property
     def notices(self) -> list[str]:
@@ -131,7 +134,6 @@ class VideoSource:
         stream = self._stream = video_stream(self._container, self.name)
         check_pixels(stream.codec_context.width, stream.codec_context.height, self.options.max_pixels, self.name)
         live = is_live(self.name)
-        stream.thread_type = "SLICE" if live else "AUTO"  # frame threads would add a frame of delay each
         stream.codec_context.thread_count = self.options.threads
         self._decoder = Decoder(
             self._container,
@@ -143,9 +145,17 @@ class VideoSource:
             tap=self._tap,
         )
         self._clock = self._decoder.clock
+        # Frame threads would add a frame of delay each, and hide which packet gave no frame.
+        stream.thread_type = "SLICE" if live or self._clock.by_order else "AUTO"
         self._deinterlacer = Deinterlacer(stream, wanted=self.options.deinterlace)
-        if goal := max(self.options.start or Fraction(0), self.options.after or Fraction(0)):
-            self._seek(goal)
+        self._zero = zero_of(self._container)
+        it = self.options
+        self._start = None if it.start is None else self._zero + it.start
+        self._end = None if it.end is None else self._zero + it.end
+        # The clock of a broadcast may have jumped: only who reads on from the same place finds the times of an earlier run.
+        after = None if self._container.format.name in BROADCAST else it.after
+        if goal := max(filter(None, (self._start, after)), default=None):
+            self._decoder.seek(goal)
         self._cuts = CutDetector()
         self._size: Size | None = None
         self._frames = self._read()
@@ -159,8 +169,8 @@ class VideoSource:
         self._info = self._describe(first, live)
 
     def _find_origin(self, first: Frame) -> Fraction:
-        if self.options.start is not None:
-            return self.options.start
+        if self._start is not None:
+            return self._start
         assert self._container is not None
         start = min(Fraction(self._container.start_time or 0, 1_000_000), first.pts_seconds)
         return start if start < 0 or self._container.format.name in BROADCAST else Fraction(0)
@@ -182,7 +192,7 @@ class VideoSource:
             rate=Fraction(rate) if rate else None,
             frames=self._expected(first, rate),
             live=live,
-            start=first.pts_seconds,
+            start=first.pts_seconds - self._zero,
             pixel_aspect=aspect,
             name=self.name,
             tags=dict(self._container.metadata),
@@ -195,15 +205,8 @@ class VideoSource:
             return self._stream.frames
         duration = Fraction(self._container.duration, 1_000_000) if self._container.duration else None
         start = Fraction(self._container.start_time or 0, 1_000_000)
-        end = self.options.end if duration is None else min(start + duration, self.options.end or start + duration)
+        end = self._end if duration is None else min(start + duration, self._end or start + duration)
         return max(1, round((end - first.pts_seconds) * rate)) if end is not None and rate else None
-
-    def _seek(self, start: Fraction) -> None:
-        assert self._container is not None
-        try:
-            self._container.seek(int(start / self._clock.time_base), stream=self._stream, backward=True)
-        except FFmpegError:
-            logger.info("%s cannot seek: reading from the beginning", self.name)
 
     def _read(self) -> Iterator[Frame]:
         index = 0
@@ -211,11 +214,11 @@ class VideoSource:
             pts = frame.pts
             assert pts is not None
             seconds = pts * self._clock.time_base
-            if self.options.start is not None and seconds < self.options.start:
+            if self._start is not None and seconds < self._start:
                 continue
             if self.options.after is not None and seconds <= self.options.after:
                 continue
-            if self.options.end is not None and seconds >= self.options.end:
+            if self._end is not None and seconds >= self._end:
                 return
             data = self._upright(frame)
             yield Frame(

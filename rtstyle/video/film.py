@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Protocol
 
 from rtstyle.config import RunConfig, target_size
-from rtstyle.errors import RTStyleError, UsageError
+from rtstyle.errors import RTStyleError, SourceError, UsageError
 from rtstyle.frame import StreamInfo
 from rtstyle.painters import FramePainter, PlainPainter
 from rtstyle.pipeline import run
-from rtstyle.sinks.address import is_broadcast
+from rtstyle.sinks.address import is_broadcast, playlist_files
 from rtstyle.sinks.broadcast import BroadcastSink
 from rtstyle.sinks.encoders import EDIT_LISTS, VideoOptions
 from rtstyle.sinks.pictures import PictureSink, is_pictures
@@ -28,7 +28,9 @@ from rtstyle.sources.tracks import FileTracks
 from rtstyle.sources.video import VideoSource
 from rtstyle.stats import RunStats
 from rtstyle.stylizer import Stylizer
+from rtstyle.video.chapters import chapters_before
 from rtstyle.video.compare import SideBySide
+from rtstyle.video.originals import refuse_originals
 
 FilmSink = VideoSink | PictureSink | BroadcastSink
 
@@ -58,7 +60,7 @@ class FilmReport:
     """What became of a film."""
 
     output: Path | str
-    """Where it is, under its final or its partial name; the address it was sent to."""
+    """Where it is, under its final or its partial name; the address it was sent to. Nothing is there without ``frames``."""
     frames: int
     """Frames in the output, those of an earlier run included."""
     stats: RunStats
@@ -93,14 +95,14 @@ def open_sink(source: str, output: str, options: FilmOptions) -> FilmSink:
 
     Raises :class:`UsageError` for an output that is the input, exists, or cannot be written.
     """
+    refuse_originals(source, output)
     if is_broadcast(output):
+        if not options.overwrite and (there := playlist_files(output)):
+            raise UsageError(f"{there[0]} exists already; --overwrite replaces the playlist")
         return BroadcastSink(output, options.write)
     if is_pictures(output):
         return PictureSink(output, overwrite=options.overwrite)
-    path = Path(output)
-    if not is_url(source) and path.exists() and Path(source).exists() and path.samefile(source):
-        raise UsageError(f"the output {output} is the input; choose another name")
-    return VideoSink(path, options.write, overwrite=options.overwrite)
+    return VideoSink(Path(output), options.write, overwrite=options.overwrite)
 
 
 def check_paths(sources: Sequence[str], output: str, options: FilmOptions, *, preview: bool = False) -> None:
@@ -138,6 +140,8 @@ class _Film:
     stop: threading.Event
     listener: Listener | None
     ticket: Ticket | None = None
+    limit: int | None = None
+    """How many frames are read; None for all."""
 
     def paint(self) -> FilmReport:
         check_input(self.source)
@@ -145,7 +149,7 @@ class _Film:
         if self.options.resume and isinstance(sink, VideoSink):
             self._take_ticket(sink)
         with ExitStack() as stack:
-            reader = stack.enter_context(self._reader())
+            reader = self._open_reader(stack)
             self._attach(reader, sink, stack)
             try:
                 with sink:
@@ -160,21 +164,40 @@ class _Film:
                 raise
         if isinstance(sink, VideoSink):
             self._leave_ticket(sink)
-        partial = sink.partial if isinstance(sink, VideoSink) else None
+        output, frames = self._made(sink)
         return FilmReport(
-            output=partial or (self.output if is_url(self.output) else Path(self.output)),
-            frames=sink.frames,
+            output=output,
+            frames=frames,
             stats=stats,
             damage=reader.damage,
             notices=[*reader.notices, *sink.notices],
             interrupted=self.stop.is_set(),
         )
 
-    def _reader(self) -> VideoSource | RelaySource:
+    def _made(self, sink: FilmSink) -> tuple[Path | str, int]:
+        """Where the film is, and how much of it."""
+        if isinstance(sink, VideoSink):
+            if sink.partial is not None:
+                return sink.partial, sink.frames
+            if self.ticket is not None and not sink.committed:
+                return partial_name(sink.path), self.ticket.frames
+        return self.output if is_url(self.output) else Path(self.output), sink.frames
+
+    def _open_reader(self, stack: ExitStack) -> VideoSource | RelaySource:
+        read = self.options.read
         if is_live(self.source):
-            return RelaySource(self.source, self.options.read, stop=self.stop, audio=self.options.audio)
-        after = self.ticket.last if self.ticket else None
-        return VideoSource(self.source, replace(self.options.read, after=after))
+            return stack.enter_context(RelaySource(self.source, read, stop=self.stop, audio=self.options.audio))
+        if self.ticket is None:
+            return stack.enter_context(VideoSource(self.source, read))
+        rest = VideoSource(self.source, replace(read, after=self.ticket.last))
+        try:
+            return stack.enter_context(rest)
+        except SourceError:
+            if rest.damage or read.strict:
+                raise
+        # Every frame was painted already, and only the end is to be written: the first frame tells the size.
+        self.limit = 1
+        return stack.enter_context(VideoSource(self.source, read))
 
     def _attach(self, reader: VideoSource | RelaySource, sink: FilmSink, stack: ExitStack) -> None:
         if isinstance(sink, PictureSink):
@@ -186,7 +209,9 @@ class _Film:
         # Only mp4's edit lists can begin in the middle of a packet of sound; others would delay the picture instead.
         early = isinstance(sink, VideoSink) and sink.container in EDIT_LISTS
         tracks = FileTracks(self.source, start=read.start, end=read.end, audio=self.options.audio, early=early)
-        sink.attach(stack.enter_context(tracks), shift=-reader.origin)
+        stack.enter_context(tracks)
+        tracks.chapters = chapters_before(read.end, tracks.chapters)
+        sink.attach(tracks, shift=-reader.origin)
 
     def _run(self, reader: VideoSource | RelaySource, sink: FilmSink) -> RunStats:
         size = target_size(reader.info.size, wanted=self.options.size, scale=self.options.scale)
@@ -197,7 +222,7 @@ class _Film:
             reader,
             self.stylizer,
             [sink],
-            RunConfig(batch=self.options.batch, size=size),
+            RunConfig(batch=self.options.batch, size=size, limit=self.limit),
             stop=self.stop,
             progress=self.listener.step if self.listener else None,
             painter=painter,
@@ -218,14 +243,20 @@ class _Film:
         return fingerprint(Path(self.source), look, read, it.write, it.size, it.scale, it.audio, it.compare, it.stabilize)
 
     def _take_ticket(self, sink: VideoSink) -> None:
-        if is_url(self.source):
-            raise UsageError("--resume needs a file as input: a stream does not come again")
+        if not self._comes_again:
+            raise UsageError("--resume needs a file as input: a stream does not come again, numbered pictures may be others")
         self.ticket = Ticket.load(sink.path, self._settings())
         if self.ticket is not None:
-            sink.go_on_from(partial_name(sink.path), self.ticket.frames)
+            sink.go_on_from(self.ticket)
+
+    @property
+    def _comes_again(self) -> bool:
+        return not is_url(self.source) and Path(self.source).is_file()
 
     def _leave_ticket(self, sink: VideoSink) -> None:
-        if sink.partial is None:
+        if sink.committed:
             Ticket.clear(sink.path)
-        elif sink.last_seconds is not None and not is_url(self.source):
+        elif sink.partial is not None and sink.last_seconds is not None and self._comes_again:
             Ticket(settings=self._settings(), frames=sink.frames, last_seconds=str(sink.last_seconds)).save(sink.path)
+        elif sink.partial is not None:
+            Ticket.path(sink.path).unlink(missing_ok=True)  # an earlier run's: its partial film is no more

@@ -9,10 +9,12 @@ from pathlib import Path
 
 from rtstyle.errors import RTStyleError, SinkError, UsageError
 from rtstyle.sinks.encoders import CONTAINERS, VideoOptions, plan
+from rtstyle.sinks.staging import make_folder
 from rtstyle.sources.opening import is_url
 from rtstyle.sources.video import probe
 from rtstyle.stylizer import Stylizer
 from rtstyle.video.film import FilmOptions, paint_film
+from rtstyle.video.originals import refuse_originals
 from rtstyle.video.progress import Bar
 
 SUFFIXES = frozenset(
@@ -83,9 +85,8 @@ def paint_films(
         raise UsageError(f"several films go into a folder, and {folder} cannot be one")
     outputs = [folder / f"{Path(film).stem}{_suffix(film, options.write)}" for film in films]
     for film, output in zip(films, outputs, strict=True):
-        if not is_url(film) and output.exists() and output.samefile(film):
-            raise UsageError(f"the output {output} is the input; choose another folder")
-    folder.mkdir(exist_ok=True)
+        refuse_originals(film, str(output))
+    make_folder(folder)
     lengths = {film: _length(film) for film, output in zip(films, outputs, strict=True) if _is_due(output, options)}
     bar.expect(sum(lengths.values()))
     for film, output in zip(films, outputs, strict=True):

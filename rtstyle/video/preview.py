@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -12,14 +13,25 @@ from rtstyle.frame import Frame
 from rtstyle.painters import PlainPainter
 from rtstyle.pixels import Pixels, resize
 from rtstyle.sinks.images import write_still
+from rtstyle.sinks.staging import make_folder
 from rtstyle.sources.video import VideoSource
 from rtstyle.stylizer import Stylizer
 from rtstyle.video.compare import SideBySide
 from rtstyle.video.film import FilmOptions
 
 
-def paint_preview(source: str, folder: Path, count: int, stylizer: Stylizer, options: FilmOptions | None = None) -> list[Path]:
+def paint_preview(
+    source: str,
+    folder: Path,
+    count: int,
+    stylizer: Stylizer,
+    options: FilmOptions | None = None,
+    *,
+    stop: threading.Event | None = None,
+) -> list[Path]:
     """Write ``count`` painted stills of ``source`` into ``folder``, evenly spread; only those frames are painted.
+
+    ``stop`` ends it after the still in work; returned are those that are there.
 
     Raises :class:`UsageError` where ``folder`` is a file or cannot be made, :class:`SourceError` for an unreadable film.
     """
@@ -29,9 +41,11 @@ def paint_preview(source: str, folder: Path, count: int, stylizer: Stylizer, opt
     with VideoSource(source, options.read) as film:
         info = film.info
     seconds = Fraction(info.frames or 1) / (info.rate or 25)
-    folder.mkdir(exist_ok=True)
+    make_folder(folder)
     written: list[Path] = []
     for number in range(count):
+        if stop is not None and stop.is_set():
+            break
         moment = info.start + seconds * (2 * number + 1) / (2 * count)
         path = folder / f"{Path(source).stem}_{number + 1:02d}.png"
         if path.exists() and not options.overwrite:
