@@ -14,6 +14,9 @@ from rtstyle.stats import StatsRecorder
 
 logger = logging.getLogger(__name__)
 
+FILE_SECONDS = 60.0
+"""A slow encoder may need long for the frame in hand; a film that is closed under its feet is lost, and the process with it."""
+
 
 class Output:
     """A sink and the channel that leads to it."""
@@ -22,6 +25,7 @@ class Output:
         """``room``: painted frames that may wait; live, the oldest of them makes way for a new one."""
         self.sink = sink
         self.channel: Channel[Frame] = Channel(room, newest=live)
+        self.live = live
         self.opened = False
         self.failed = False
 
@@ -32,8 +36,13 @@ class Output:
 
     @property
     def patience(self) -> float:
-        """Seconds that the end of a live run waits for it, beyond what every stage is given."""
-        return getattr(self.sink, "live_patience", 0.0)
+        """Seconds that the end of a run waits for it, beyond what every stage is given."""
+        return getattr(self.sink, "live_patience", 0.0) if self.live else FILE_SECONDS
+
+    @property
+    def on_request(self) -> bool:
+        """Whether it writes only what somebody at the window asks for: no live run goes on for it alone."""
+        return getattr(self.sink, "on_request", False)
 
     def put(self, frame: Frame) -> None:
         """Hand a frame over unless the output was dropped; raises :class:`Closed` once the whole run was ended."""
@@ -62,7 +71,8 @@ class Guard:
         if error is None:
             return False
         self.output.failed = True
-        if not (self.live and isinstance(error, Exception) and any(not output.failed for output in self.outputs)):
+        others = any(not (output.failed or output.on_request) for output in self.outputs)
+        if not (self.live and isinstance(error, Exception) and others):
             self.fail(error)
             return True
         self.output.channel.abort()

@@ -98,6 +98,7 @@ class _Run:
     """When the painter was done with everything."""
 
     def execute(self) -> RunStats:
+        self.recorder.begin()
         info = self.source.info
         self.live = info.live
         self.info = info.with_size(self.config.size) if self.config.size else info
@@ -196,13 +197,21 @@ class _Run:
         if self.live:
             for output in self.outputs:
                 output.channel.close()  # a painter that is late does not keep the outputs from ending
-            patience = {output.stage: output.patience for output in self.outputs}
-            for thread in threads:
-                thread.join(patience.get(thread.name, 0.0))
+        named = {output.stage: output for output in self.outputs}
+        for thread in threads:
+            if output := named.get(thread.name):
+                self._wait(thread, output)
         for thread in threads:
             if thread.is_alive():
                 logger.warning("'%s' did not end in time and was left behind", thread.name)
                 self.recorder.stuck.add(thread.name)
+
+    @staticmethod
+    def _wait(thread: threading.Thread, output: Output) -> None:
+        """For as long as the output is worth it, which may change while it comes to its end."""
+        begun = time.monotonic()
+        while thread.is_alive() and time.monotonic() < begun + output.patience:
+            thread.join(POLL_SECONDS)
 
     def _read(self) -> None:
         frames = iter(self.source)

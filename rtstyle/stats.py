@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
@@ -61,6 +62,10 @@ class StatsRecorder:
         self.stuck: set[str] = set()
         """Stages whose thread did not end with the run."""
 
+    def begin(self) -> None:
+        """The run begins now: a camera took its time to open, a network to be read."""
+        self._started = time.perf_counter()
+
     @contextmanager
     def stage(self, name: str) -> Generator[None]:
         """Count the time inside as work of stage ``name``."""
@@ -118,5 +123,5 @@ class StatsRecorder:
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:
-    """Of sorted values, the one that ``share`` of them do not exceed (nearest rank)."""
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+    """Of sorted values, the least that ``share`` of them do not exceed (nearest rank)."""
+    return ordered[max(0, math.ceil(round(share * len(ordered), 6)) - 1)]

@@ -19,7 +19,7 @@ from rtstyle.engines.auto import Choices
 from rtstyle.engines.cuda import CudaEngine
 from rtstyle.engines.folding import FoldedUpsampledConv, fold_upsampling
 from rtstyle.engines.openvino import OpenVinoEngine
-from rtstyle.engines.parts import PARTS
+from rtstyle.engines.parts import PARTS, SHAPES_KEPT
 from rtstyle.engines.warming import WarmingEngine
 from rtstyle.errors import MissingDependencyError, UsageError
 from rtstyle.nets.layers import UpsampledConv
@@ -159,6 +159,16 @@ def test_openvino_by_name_says_what_to_install(bank: StyleBank, monkeypatch: pyt
 
 
 @needs_openvino
+def test_openvino_tells_which_sizes_it_has_forgotten(bank: StyleBank, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rtstyle.engines.openvino.SIZES_KEPT", 1)
+    engine, style = OpenVinoEngine(bank.network), bank.vectors["wave"]
+    for height, other in ((32, 48), (48, 32)):
+        engine(frames(1, height, 32), style)
+        assert engine.remembers((1, height, 32, 3))
+        assert not engine.remembers((1, other, 32, 3))
+
+
+@needs_openvino
 def test_films_measure_once_and_remember(bank: StyleBank, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(auto, "TRIAL_SHAPE", (2, 64, 64, 3))
     chosen = open_engine("auto", bank.network, CPU, work="film").name
@@ -238,6 +248,16 @@ def test_a_recording_that_fails_leaves_the_caller_its_stream(monkeypatch: pytest
     with pytest.raises(RuntimeError, match="during capture"):
         graphs()(frames(1, 16, 16), torch.zeros(1))
     assert gpu.current == before
+
+
+def test_graphs_tell_which_shapes_they_have_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    ToyGpu(monkeypatch)
+    engine = graphs()
+    assert not engine.remembers((1, 16, 16, 3))
+    for height in range(16, 17 + SHAPES_KEPT):
+        engine(frames(1, height, 16), torch.zeros(1))
+        assert engine.remembers((1, height, 16, 3))
+    assert not engine.remembers((1, 16, 16, 3))
 
 
 def test_the_batch_does_not_hang_on_a_cold_or_disturbed_replay(monkeypatch: pytest.MonkeyPatch) -> None:

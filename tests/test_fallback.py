@@ -12,7 +12,7 @@ from torch import Tensor
 
 from rtstyle.engines import Engine, batch_for
 from rtstyle.engines.fallback import FallbackEngine
-from rtstyle.engines.warming import WarmingEngine
+from rtstyle.engines.warming import WarmingEngine, is_warming
 
 
 def test_a_failing_engine_is_replaced_and_reported_once(caplog: pytest.LogCaptureFixture) -> None:
@@ -58,16 +58,11 @@ def test_warming_paints_at_once_and_swaps_when_the_faster_is_ready() -> None:
     allowed = threading.Event()
     chosen: list[str] = []
 
-    class Slow(Toy):
-        def __call__(self, frames: Tensor, style: Tensor) -> Tensor:
-            threading.Event().wait(0.02)
-            return super().__call__(frames, style)
-
     def make() -> Engine:
         assert allowed.wait(30)
         return Toy(2, name="fast")
 
-    engine, batch = WarmingEngine(Slow(1, name="first"), make, measured=chosen.append), frames()
+    engine, batch = WarmingEngine(Toy(1, name="first", seconds=0.02), make, measured=chosen.append), frames()
     assert torch.equal(engine(batch, torch.zeros(1)), batch + 1)
     assert engine.name == "first"
     allowed.set()
@@ -90,14 +85,59 @@ def test_warming_survives_an_engine_that_cannot_start_or_breaks() -> None:
         assert torch.equal(never(batch, torch.zeros(1)), batch + 1)
         assert never.wait(30)
 
-    class Slow(Toy):
-        def __call__(self, frames: Tensor, style: Tensor) -> Tensor:
-            threading.Event().wait(0.02)
-            return super().__call__(frames, style)
-
     fast = Toy(2)
-    breaks = WarmingEngine(Slow(1), maker(fast))
+    breaks = WarmingEngine(Toy(1, seconds=0.02), maker(fast))
     breaks(batch, torch.zeros(1))
     assert breaks.wait(30)
     fast.error = RuntimeError("lost")
     assert torch.equal(breaks(batch, torch.zeros(1)), batch + 1)
+
+
+class Forgetful(Toy):
+    """Keeps one shape; any other waits until ``allowed``, as for a compiler."""
+
+    def __init__(self, add: int) -> None:
+        super().__init__(add, name="fast")
+        self.allowed = threading.Event()
+        self.allowed.set()
+        self.kept: tuple[int, ...] = ()
+
+    def __call__(self, frames: Tensor, style: Tensor) -> Tensor:
+        if not self.remembers(tuple(frames.shape)):
+            self.allowed.wait(5)
+            self.kept = tuple(frames.shape)
+        return super().__call__(frames, style)
+
+    def remembers(self, shape: tuple[int, ...]) -> bool:
+        return self.kept == shape
+
+
+def test_a_shape_that_was_forgotten_is_warmed_up_again_and_no_frame_waits() -> None:
+    fast, style = Forgetful(2), torch.zeros(1)
+    engine = WarmingEngine(Toy(1, seconds=0.02), lambda: FallbackEngine([maker(fast)]))
+    small, large = frames(1, 32, 32), frames(1, 48, 48)
+    for batch in (small, large):
+        engine(batch, style)
+        assert engine.wait(30)
+        assert torch.equal(engine(batch, style), batch + 2)
+    fast.allowed.clear()
+    assert torch.equal(engine(small, style), small + 1), "the height came back, and the frame does not wait for its engine"
+    assert is_warming(engine)
+    assert torch.equal(engine(large, style), large + 1), "nor does one of a shape that is ready, while the engine is busy"
+    fast.allowed.set()
+    assert engine.wait(30)
+    assert torch.equal(engine(small, style), small + 2)
+
+
+def test_a_forgotten_shape_that_cannot_be_made_ready_again_is_left_alone() -> None:
+    fast, style, batch = Forgetful(2), torch.zeros(1), frames(1, 32, 32)
+    engine = WarmingEngine(Toy(1, seconds=0.02), maker(fast))
+    engine(batch, style)
+    assert engine.wait(30)
+    fast.kept, fast.error = (), RuntimeError("out of memory")
+    for _ in range(2):
+        assert torch.equal(engine(batch, style), batch + 1)
+        assert engine.wait(30)
+    fast.error = None
+    assert torch.equal(engine(batch, style), batch + 1)
+    assert not is_warming(engine)

@@ -55,6 +55,32 @@ def test_one_hiccup_changes_nothing(clock: Hands) -> None:
     assert set(play(height, clock, 5, 0.02)) == {720}
 
 
+def test_a_step_up_is_not_taken_back_for_an_engine_that_stands_in(clock: Hands) -> None:
+    height = AdaptiveHeight(30, clock=clock)
+    low = play(height, clock, 20, 0.1)[-1]
+    while height.for_picture(720) == low:
+        clock.now += 1 / 30
+        height.painted(0.01)
+    raised = height.for_picture(720)
+    for _ in range(40):
+        clock.now += 0.1
+        height.painted(0.1, warming=True)
+    assert height.for_picture(720) == raised, "the faster engine is on its way"
+    for _ in range(40):
+        clock.now += 0.1
+        height.painted(0.1)
+    assert (height.for_picture(720) or 720) < (raised or 720)
+
+
+def test_a_stand_in_that_is_too_slow_paints_lower_all_the_same(clock: Hands) -> None:
+    height = AdaptiveHeight(30, clock=clock)
+    height.for_picture(720)
+    for _ in range(40):
+        clock.now += 0.1
+        height.painted(0.1, warming=True)
+    assert (height.for_picture(720) or 720) < 720
+
+
 def test_a_fixed_height_and_no_target_are_left_alone(clock: Hands) -> None:
     assert set(play(AdaptiveHeight(30, fixed=360, clock=clock), clock, 10, 5.0)) == {360}
     assert AdaptiveHeight(None).for_picture(720) is None

@@ -96,8 +96,22 @@ def test_shapes_that_were_not_used_for_long_are_forgotten() -> None:
     for height in range(4, 4 + SHAPES_KEPT + 2):
         parts.paint(*frames(1, height))
     assert len(desk.in_use) == SHAPES_KEPT
+    assert [parts.holds((1, height, 6, 3)) for height in (4, 5, 6)] == [False, False, True]
     parts.paint(*frames(1, 4))
     assert desk.made.count((1, 4, 6, 3)) == 2
+    assert parts.holds((1, 4, 6, 3))
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 11])
+def test_what_is_held_is_painted_without_a_new_slot(count: int) -> None:
+    desk = Desk()
+    parts = Parts(desk.make, (2,), size=2)
+    pictures, styles = frames(count)
+    for held in (False, True):
+        made = len(desk.made)
+        assert parts.holds(tuple(pictures.shape)) is held
+        parts.paint(pictures, styles)
+        assert (len(desk.made) == made) is held
 
 
 def test_the_fastest_size_is_kept_and_the_others_are_forgotten() -> None:

@@ -70,6 +70,35 @@ def test_an_error_in_any_stage_ends_the_run_with_it(stage: str) -> None:
     assert no_stage_left()
 
 
+def test_no_film_is_closed_while_its_encoder_is_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoding = threading.Event()
+
+    class Encoder(Slow):
+        def write(self, frame: Frame) -> None:
+            encoding.set()
+            super().write(frame)
+
+    class Tearing(MemorySource):
+        def __iter__(self) -> Iterator[Frame]:
+            yield from super().__iter__()
+            assert encoding.wait(30)
+            raise SourceError("the film tore")
+
+    monkeypatch.setattr("rtstyle.pipeline.JOIN_SECONDS", 0.1)
+    with pytest.raises(SourceError, match="the film tore"):
+        run(Tearing([picture(50)]), tiny_stylizer(), [Encoder(seconds=1.0)], RunConfig(batch=1), painter=NoPainter())
+    assert no_stage_left()
+
+
+def test_what_was_before_the_run_is_not_in_its_figures() -> None:
+    recorder = StatsRecorder()
+    time.sleep(0.5)
+    begun = time.perf_counter()
+    with LiveFrames(3) as source:
+        stats = run(source, tiny_stylizer(), [MemorySink()], painter=NoPainter(), recorder=recorder)
+    assert stats.seconds <= time.perf_counter() - begun
+
+
 def test_stop_writes_what_was_painted() -> None:
     stop = threading.Event()
     sink = MemorySink()

@@ -115,6 +115,36 @@ def test_a_recording_by_key_that_fails_ends_alone(tmp_path: Path) -> None:
     assert "recording failed" in said[0]
 
 
+def test_a_recording_by_key_that_cannot_be_finished_ends_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    finish = VideoSink._finish
+
+    def fail(sink: VideoSink, *, whole: bool) -> None:
+        finish(sink, whole=whole)
+        raise SinkError("cannot finish it: the disk is full")
+
+    wanted, said, failed = True, list[str](), threading.Event()
+    with RecordingSink(tmp_path, lambda: wanted, say=said.append, failed=failed.set) as sink:
+        sink.open(INFO)
+        for frame in frames(30):
+            wanted = frame.index not in (10, 20)
+            monkeypatch.setattr(VideoSink, "_finish", fail if frame.index == 10 else finish)
+            sink.write(frame)
+    assert failed.is_set()
+    assert said[0] == "recording failed: cannot finish it: the disk is full"
+    assert len(sink.saved) == 2, "those that began later"
+
+
+def test_a_run_goes_on_for_the_recording_that_was_asked_for_alone(tmp_path: Path) -> None:
+    wanted = True
+    with RecordingSink(tmp_path, lambda: wanted, first=tmp_path / "my.mp4") as sink:
+        sink.open(INFO)
+        for frame in frames(9):
+            wanted = not 3 <= frame.index < 6
+            assert sink.on_request == (frame.index > 3)
+            sink.write(frame)
+    assert RecordingSink(tmp_path, lambda: True).on_request
+
+
 def test_a_still_is_exactly_the_frame(tmp_path: Path) -> None:
     with SnapshotSink(tmp_path, lambda: True) as sink:
         sink.open(INFO)

@@ -5,12 +5,17 @@ from __future__ import annotations
 import http.client
 import io
 import socket
+import struct
 import sys
 import threading
+import time
 import types
 from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 from PIL import Image
 from sink_parts import INFO, frames, send
@@ -77,6 +82,35 @@ def test_a_taken_port_is_named() -> None:
             sink.open(INFO)
 
 
+def test_a_host_that_is_not_here_is_named() -> None:
+    with MjpegSink(0, host="192.0.2.1") as sink, pytest.raises(SinkError, match=r"cannot serve on 192.0.2.1:0: .*--http-host"):
+        sink.open(INFO)
+
+
+def test_an_address_of_ipv6_is_served_on_and_written_as_browsers_take_it() -> None:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        pytest.skip("no IPv6 here")
+    said: list[str] = []
+    with MjpegSink(0, host="::1", say=said.append) as sink:
+        sink.open(INFO)
+        with socket.create_connection(("::1", sink.port), timeout=10):
+            pass
+        assert said == [f"watch at http://[::1]:{sink.port}/"]
+
+
+def test_viewers_who_hang_up_leave_no_traceback(server: MjpegSink, capsys: pytest.CaptureFixture[str]) -> None:
+    for request in (b"GET / HT", b"GET / HTTP/1.1\r\n\r\n"):
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as viewer:
+            viewer.sendall(request)
+            viewer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # its end is a reset
+    assert get(server, "/still.jpg").status == 200
+    time.sleep(0.2)
+    assert capsys.readouterr().err == ""
+
+
 def test_a_stream_arrives_over_udp() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.bind(("127.0.0.1", 0))
@@ -87,6 +121,19 @@ def test_a_stream_arrives_over_udp() -> None:
                 sink.write(frame)
         packet = receiver.recv(4096)
     assert packet[0] == 0x47, "the sync byte of an MPEG transport stream"
+
+
+@pytest.mark.parametrize("step", [2990, 3000, 18000])  # of 30 frames/s all are painted, or five
+def test_key_frames_come_every_two_seconds_however_few_frames_are_painted(step: int, tmp_path: Path) -> None:
+    with BroadcastSink(f"{tmp_path}/show.m3u8") as sink:
+        sink.open(INFO)
+        for frame in frames(10 * 90000 // step, step=step):
+            sink.write(frame)
+    with av.open(f"{tmp_path}/show.m3u8") as shown:
+        at = [packet.pts * float(packet.time_base) for packet in shown.demux(video=0) if packet.is_keyframe and packet.pts]
+    assert len(at) >= 4
+    for earlier, later in pairwise(at):
+        assert 2.0 <= later - earlier < 2.0 + step / 90000 + 1e-6
 
 
 def test_a_stream_that_nobody_takes_is_one_line() -> None:
@@ -162,7 +209,17 @@ def test_no_display_is_known_beforehand() -> None:
     assert "does not answer" in (why_no_display({"DISPLAY": ":4711"}, "linux") or "")
     assert "does not answer" in (why_no_display({"DISPLAY": "nonsense"}, "linux") or "")
     assert why_no_display({}, "win32") is None
-    assert why_no_display({"WAYLAND_DISPLAY": "wayland-0"}, "linux") is None
+
+
+@pytest.mark.parametrize(("plugin", "why"), [("libqxcb.so", "need X11"), ("libqwayland.so", None), (None, None)])
+def test_wayland_alone_is_for_an_opencv_that_knows_it(plugin: str | None, why: str | None, tmp_path: Path) -> None:
+    """The wheel's Qt, which knows X11 alone, would end the process."""
+    plugins = tmp_path / "platforms"
+    if plugin:
+        plugins.mkdir()
+        (plugins / plugin).touch()
+    found = why_no_display({"WAYLAND_DISPLAY": "wayland-0"}, "linux", plugins)
+    assert why in (found or "") if why else found is None
 
 
 @pytest.mark.parametrize(

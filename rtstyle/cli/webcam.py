@@ -63,7 +63,10 @@ def webcam(
     weights: WeightsOption = None,
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Paint the camera live, in a window and wherever else you like. Press ? in the window for the keys."""
+    """Paint the camera live, in a window and wherever else you like. Press ? in the window for the keys.
+
+    Exit codes: 0 ended as it should (also by Ctrl-C), 1 the source or an output failed, 2 the request was wrong.
+    """
     from rtstyle.live.session import Outputs, summary
     from rtstyle.live.start import Wishes, list_cameras_text, start
 
@@ -103,3 +106,5 @@ def webcam(
         announce=lambda text: typer.echo(text, err=True),
     )
     typer.echo(summary(report))
+    if report.stats.failed_sinks:
+        raise typer.Exit(1)

@@ -157,6 +157,10 @@ class CudaEngine:
         with self._lock, torch.cuda.device(self.device), torch.inference_mode(False), torch.no_grad():
             return self.parts.paint(frames, style.expand(len(frames), -1))
 
+    def remembers(self, shape: Shape) -> bool:
+        """Whether frames of this shape need no recording; asked without waiting for one that is under way."""
+        return self.parts.holds(shape)
+
     def staged(self, frames: Tensor, style: Tensor, lap: Lap) -> Tensor:
         """Paint, and tell of each stage; see :mod:`rtstyle.engines.stages`."""
         with self._lock, torch.cuda.device(self.device), torch.inference_mode(False), torch.no_grad():

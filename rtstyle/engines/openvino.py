@@ -82,6 +82,11 @@ class OpenVinoEngine:
             self._run(self._plan(height, width, many=count > 1), pictures, styles, painted)
         return torch.from_numpy(painted)
 
+    def remembers(self, shape: tuple[int, ...]) -> bool:
+        """Whether frames of this shape need no compilation; asked without waiting for one that is under way."""
+        count, height, width = shape[:3]
+        return self._key(height, width, many=count > 1) in self._plans
+
     @staticmethod
     def _run(requests: list[_Request], pictures: Pixels, styles: Any, painted: Pixels) -> None:
         count, room = len(pictures), len(requests)
@@ -91,10 +96,13 @@ class OpenVinoEngine:
             if i < count:
                 requests[i % room].start(pictures[i], styles[i])
 
+    def _key(self, height: int, width: int, *, many: bool) -> tuple[int, int, bool]:
+        # A film's short last batch is not worth a graph of its own.
+        return height, width, many or (height, width, True) in self._plans
+
     def _plan(self, height: int, width: int, *, many: bool) -> list[_Request]:
         """The requests of the graph for this size, compiled when first asked for."""
-        # A film's short last batch is not worth a graph of its own.
-        key = (height, width, many or (height, width, True) in self._plans)
+        key = self._key(height, width, many=many)
         if key not in self._plans:
             while len(self._plans) >= SIZES_KEPT:
                 self._plans.popitem(last=False)

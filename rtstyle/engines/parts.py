@@ -79,6 +79,10 @@ class Parts:
             slot.finish()
         return painted
 
+    def holds(self, batch: Shape) -> bool:
+        """Whether frames of this shape (N, H, W, 3) are painted without a slot being made; any thread may ask."""
+        return all(len(self._slots.get(shape, ())) > turn for _, shape, turn in self._places(batch, SLOTS))
+
     def staged(self, frames: Tensor, styles: Tensor, lap: Lap) -> Tensor:
         """The same, one stage after the other."""
         painted = torch.empty_like(frames)
@@ -121,18 +125,23 @@ class Parts:
 
     def _turns(self, frames: Tensor, slots: int) -> Iterator[tuple[slice, Slot]]:
         """The parts of a batch, each with the slot whose turn it is, one of ``slots``."""
-        count, *picture = frames.shape
+        for part, shape, turn in self._places(frames.shape, slots):
+            yield part, self._slot(shape, turn)
+
+    def _places(self, batch: Shape, slots: int) -> Iterator[tuple[slice, Shape, int]]:
+        """The parts of a batch, each with the shape of its slot and which of ``slots`` it is."""
+        count, *picture = batch
         size = min(self.size, count)
         for turn, first in enumerate(range(0, count, size)):
             part = slice(first, min(first + size, count))
-            yield part, self._slot((self._room(part.stop - first, picture, alone=count == 1), *picture), turn % slots)
+            yield part, (self._room(part.stop - first, picture, alone=count == 1), *picture), turn % slots
 
     def _room(self, count: int, picture: Sequence[int], *, alone: bool) -> int:
         """Of which length a slot takes ``count`` frames."""
         if alone:  # a live frame, and others like it are to come
             return count
         # A film's short end is not worth slots of its own.
-        there = [shape[0] for shape in self._slots if shape[1:] == (*picture,) and shape[0] >= count]
+        there = [shape[0] for shape in tuple(self._slots) if shape[1:] == (*picture,) and shape[0] >= count]
         return min(there, default=count)
 
     def _slot(self, shape: Shape, turn: int) -> Slot:

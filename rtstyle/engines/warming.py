@@ -12,6 +12,7 @@ from torch import Tensor
 
 from rtstyle.background import BackgroundThread
 from rtstyle.engines.base import SURVIVED, Engine
+from rtstyle.engines.stages import at_work
 from rtstyle.errors import RTStyleError
 
 logger = logging.getLogger(__name__)
@@ -27,7 +28,8 @@ class WarmingEngine:
     """Paints with ``first``; for each frame shape it meets, ``make_faster`` is warmed up in the background and takes over.
 
     It takes over only for shapes it has painted already, so no frame ever waits for a compiler, and only where it
-    was measured to be faster. Safe to call from several threads.
+    was measured to be faster. An engine that keeps so many shapes and no more is warmed up again for one that it has
+    forgotten. Safe to call from several threads.
     """
 
     def __init__(self, first: Engine, make_faster: Callable[[], Engine], *, measured: Listener | None = None) -> None:
@@ -39,6 +41,8 @@ class WarmingEngine:
         self._tried: set[Shape] = set()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._compiling = False
+        """Whether the faster engine meets a shape at the moment: whoever called it now would wait until that is done."""
 
     @property
     def at_work(self) -> Engine:
@@ -55,10 +59,15 @@ class WarmingEngine:
         """As the first engine's: what is shown live is painted frame by frame."""
         return self._first.preferred_batch
 
+    @property
+    def warming(self) -> bool:
+        """Whether the faster engine is being made ready for a shape at the moment."""
+        return self._thread is not None and self._thread.is_alive()
+
     def __call__(self, frames: Tensor, style: Tensor) -> Tensor:
         shape = tuple(frames.shape)
         faster = self._faster
-        if faster is not None and shape in self._ready:
+        if faster is not None and shape in self._ready and not self._compiling and _remembers(faster, shape):
             try:
                 return faster(frames, style)
             except SURVIVED as error:
@@ -76,9 +85,11 @@ class WarmingEngine:
 
     def _warm(self, shape: Shape, style_shape: Shape) -> None:
         with self._lock:
-            if shape in self._tried or (self._thread is not None and self._thread.is_alive()):
+            settled = shape in self._tried and shape not in self._ready
+            if settled or self.warming:
                 return
             self._tried.add(shape)
+            self._compiling = True
             self._thread = BackgroundThread(lambda: self._prepare(shape, style_shape), name="warm engine")
             self._thread.start()
 
@@ -87,15 +98,32 @@ class WarmingEngine:
             faster = self._faster or self._make()
             frames, style = torch.zeros(shape, dtype=torch.uint8), torch.zeros(style_shape)
             faster(frames, style)
+            self._compiling = False
+            if shape in self._ready:  # it was measured before it was forgotten
+                return
             before, after = best_seconds(self._first, frames, style), best_seconds(faster, frames, style)
         except (*SURVIVED, RTStyleError) as error:
             logger.info("no faster engine than '%s': %s", self._first.name, error)
+            self._ready.discard(shape)
             return
+        finally:
+            self._compiling = False
         self._faster = faster
         if after < before:
             self._ready.add(shape)
         if self._measured is not None:
             self._measured(faster.name if after < before else self._first.name)
+
+
+def is_warming(engine: Engine) -> bool:
+    """Whether ``engine`` stands in for a faster one that is being made ready."""
+    return isinstance(engine, WarmingEngine) and engine.warming
+
+
+def _remembers(engine: Engine, shape: Shape) -> bool:
+    """Whether ``engine`` paints this shape at once; asked of those that can say so, since the others forget none."""
+    asked: Callable[[Shape], bool] | None = getattr(at_work(engine), "remembers", None)
+    return asked is None or asked(shape)
 
 
 def best_seconds(engine: Engine, frames: Tensor, style: Tensor, trials: int = TRIALS) -> float:

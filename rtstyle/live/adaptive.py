@@ -49,12 +49,16 @@ class AdaptiveHeight:
         if not self._ladder or self._ladder[0] != height:
             self._ladder = ladder(height)
             self._at = 0
+            self._raised_at = None
             self._times.clear()
         return self._ladder[self._at] if self._at else None
 
-    def painted(self, seconds: float) -> None:
-        """A frame took ``seconds`` to paint at the present height."""
-        if self.budget is None:
+    def painted(self, seconds: float, *, warming: bool = False) -> None:
+        """A frame took ``seconds`` to paint at the present height; ``warming``: a faster engine is on its way for it.
+
+        A step up is not taken back for what the engine took that stands in meanwhile.
+        """
+        if self.budget is None or (warming and self._raised_at is not None):
             return
         self._times.append(seconds)
         now = self._clock()

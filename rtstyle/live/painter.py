@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from rtstyle.engines.warming import is_warming
 from rtstyle.frame import Frame
 from rtstyle.live.adaptive import AdaptiveHeight
 from rtstyle.live.controls import Controls
@@ -44,7 +45,7 @@ class LivePainter:
         begun = time.monotonic()
         painted = self.stylizer.paint(picture[None], look)[0]
         if not look.mix.is_none:
-            self.height.painted(time.monotonic() - begun)
+            self.height.painted(time.monotonic() - begun, warming=is_warming(self.stylizer.engine))
         if self._stabilizer is not None:
             manner = look, controls.mirror
             cut, self._steadied = frame.scene_cut or manner != self._steadied, manner

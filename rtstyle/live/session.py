@@ -20,6 +20,7 @@ from rtstyle.live.controls import Controls
 from rtstyle.live.painter import LivePainter
 from rtstyle.pipeline import run
 from rtstyle.pixels import Size
+from rtstyle.sinks.address import check_playlist
 from rtstyle.sinks.base import Sink
 from rtstyle.sinks.recording import RecordingSink
 from rtstyle.sinks.snapshot import SnapshotSink
@@ -50,6 +51,8 @@ class Outputs:
     def __post_init__(self) -> None:
         if not self.folder.is_dir():
             raise UsageError(f"the folder {self.folder} for stills and recordings does not exist; make it first")
+        if self.stream is not None:
+            check_playlist(self.stream, overwrite=self.overwrite)
 
     @property
     def others(self) -> bool:

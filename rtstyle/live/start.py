@@ -14,9 +14,11 @@ from rtstyle.live.controls import Controls
 from rtstyle.live.inputs import camera, open_input
 from rtstyle.live.playlist import Playlist
 from rtstyle.live.session import Announce, Outputs, Report, Session
+from rtstyle.sinks.window import why_no_display
 from rtstyle.sources.cameras import list_cameras
 from rtstyle.sources.paced import PacedSource
 from rtstyle.stylizer import Stylizer
+from rtstyle.video.originals import refuse_originals
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +55,11 @@ def start(wishes: Wishes, open_stylizer: Callable[[], Stylizer], *, announce: An
     if wishes.source is None:
         source = camera(wishes.camera, size=size, rate=rate, stop=stop)
     else:
-        loop = wishes.outputs.window if wishes.loop is None else wishes.loop
+        for output in (wishes.outputs.record, wishes.outputs.stream):
+            if output is not None:
+                refuse_originals(wishes.source, str(output))
+        # A film is repeated for those who watch a window, not into a recording that nobody can end.
+        loop = wishes.outputs.window and why_no_display() is None if wishes.loop is None else wishes.loop
         source = open_input(wishes.source, size=size, rate=rate, loop=loop, stop=stop)
     stylizer = open_stylizer()
     controls = Controls(

@@ -48,6 +48,12 @@ def playlist_files(output: str) -> list[Path]:
     return sorted(it for it in path.parent.iterdir() if name.fullmatch(it.name))
 
 
+def check_playlist(output: str, *, overwrite: bool) -> None:
+    """Refuse, before any work, a playlist that would replace one that is there; raises :class:`UsageError`."""
+    if not overwrite and (there := playlist_files(output)):
+        raise UsageError(f"{there[0]} exists already; --overwrite replaces the playlist")
+
+
 def formats_of(output: str) -> tuple[str, str]:
     """Libav's format and our container for an address or a playlist.
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from av.error import FFmpegError
+from av.video.frame import PictureType
 
 from rtstyle.errors import SinkError
 from rtstyle.frame import Frame, StreamInfo
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 CLOSE_SECONDS = 1.0
+SOFTWARE = "libx264"
+"""Begins a picture group wherever it is told to, which encoders on the hardware do not."""
 QUALITY = 23
 MAX_BITRATE = 6_000_000
 """Bits per second that media servers take; a quality alone would go over them in a busy scene."""
@@ -62,6 +65,8 @@ class BroadcastSink:
         self._encoder: FilmEncoder | None = None
         self._copier: TrackCopier | None = None
         self._even: tuple[int, int] | None = None
+        self._key_at: Fraction | None = None
+        """From which moment on the next key frame is due; None where the encoder counts frames."""
         self._broken = False
         self._writing = threading.Lock()
         """Held while libav works on the connection: closing it under its feet would crash."""
@@ -105,7 +110,7 @@ class BroadcastSink:
         try:
             with self._writing:
                 encoder = self._encoder or self._begin(frame)
-                encoder.encode(self._fitted(frame))
+                self._encode(encoder, self._fitted(frame))
                 if self._copier is not None:
                     self._copier.copy(frame.pts_seconds)
         except FFmpegError as error:
@@ -115,6 +120,14 @@ class BroadcastSink:
             self._broken = True
             raise
         self.frames += 1
+
+    def _encode(self, encoder: FilmEncoder, frame: Frame) -> None:
+        """Key frames by the clock: counted in frames they would be far apart where fewer are painted than the source has."""
+        picture = encoder.picture(frame)
+        if self._key_at is not None and frame.pts_seconds >= self._key_at:
+            picture.pict_type = PictureType.I
+            self._key_at = frame.pts_seconds + SEGMENT_SECONDS
+        encoder.encode_picture(frame, picture)
 
     def _begin(self, frame: Frame) -> FilmEncoder:
         assert self._info is not None
@@ -126,6 +139,8 @@ class BroadcastSink:
         if self._tracks is not None:
             self._copier = TrackCopier(self._connection.container, self._tracks, container=self._container, shift=self._shift)
             self.notices += self._copier.notices
+        if choice.encoder == SOFTWARE:
+            self._key_at = frame.pts_seconds
         self._encoder = encoder
         return encoder
 
@@ -147,9 +162,11 @@ class BroadcastSink:
 
 
 def _without_delay(choice: EncoderPlan, info: StreamInfo) -> EncoderPlan:
-    options = {**choice.options, "g": str(max(1, round((info.rate or 25) * SEGMENT_SECONDS)))}
-    if choice.encoder == "libx264":
-        options["tune"] = "zerolatency"
+    frames = max(1, round((info.rate or 25) * SEGMENT_SECONDS))
+    options = {**choice.options, "g": str(frames)}
+    if choice.encoder == SOFTWARE:
+        # Twice as many: a key frame that is counted would come right before the one that is due by the clock.
+        options |= {"tune": "zerolatency", "g": str(2 * frames)}
     if choice.bitrate is None:
         options |= {"maxrate": str(MAX_BITRATE), "bufsize": str(MAX_BITRATE)}
     return replace(choice, options=options)

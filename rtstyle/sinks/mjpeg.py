@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import logging
+import socket
+import sys
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from PIL import Image
 
@@ -48,6 +50,11 @@ class MjpegSink:
         self._server: _Server | None = None
 
     @property
+    def _written_host(self) -> str:
+        """As it stands in an address."""
+        return f"[{self._host}]" if ":" in self._host else self._host
+
+    @property
     def port(self) -> int:
         """The port that is listened on; 0 before it is open."""
         return self._server.server_address[1] if self._server else 0
@@ -71,10 +78,10 @@ class MjpegSink:
         try:
             self._server = _Server((self._host, self._wanted_port), self._board)
         except OSError as error:
-            where = f"{self._host}:{self._wanted_port}"
-            raise SinkError(f"cannot serve on {where}: {error.strerror}; choose another --http port") from error
+            where = f"{self._written_host}:{self._wanted_port}"
+            raise SinkError(f"cannot serve on {where}: {error.strerror}; choose another --http port or --http-host") from error
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, name="http", daemon=True).start()
-        self._say(f"watch at http://{self._host}:{self.port}/")
+        self._say(f"watch at http://{self._written_host}:{self.port}/")
 
     def write(self, frame: Frame) -> None:
         if self._board.watched:
@@ -139,7 +146,16 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, address: tuple[str, int], board: _Board) -> None:
         self.board = board
+        if ":" in address[0]:
+            self.address_family = socket.AF_INET6
         super().__init__(address, _Handler)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        error = sys.exc_info()[1]
+        if isinstance(error, OSError):  # whoever hangs up in the middle of a request is no news
+            logger.debug("%s: %s", client_address, error)
+            return
+        super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

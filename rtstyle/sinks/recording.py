@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 LIVE_OPTIONS = VideoOptions(preset="superfast")
 """Encoding shares the machine with painting."""
+BUSY_SECONDS = 10.0
+"""How long the encoder may need at the end of a run for what waits for it."""
 
 
 def dated_name(folder: Path, suffix: str) -> Path:
@@ -55,8 +58,6 @@ class RecordingSink:
     name = "recording"
     main_thread = False
     live_queue = 8
-    live_patience = 10.0
-    """Seconds that a run's end waits for the encoder: what has been recorded is not lost because the machine is busy."""
 
     def __init__(
         self,
@@ -77,8 +78,23 @@ class RecordingSink:
         self._options = options
         self._first = VideoSink(first, options, overwrite=overwrite) if first else None
         self._film: _Film | None = None
+        self._finishing = False
         self._info: StreamInfo | None = None
         self.saved: list[Path] = []
+
+    @property
+    def on_request(self) -> bool:
+        """Whether a key decides what is recorded: a live run does not go on for such recordings alone."""
+        film = self._film
+        return not (film.asked_for if film else self._first is not None)
+
+    @property
+    def live_patience(self) -> float:
+        """Seconds that a run's end waits for the encoder: what has been recorded is not lost because the machine is busy.
+
+        A film that is being finished is waited for however long its disk takes, as at every other end.
+        """
+        return math.inf if self._finishing else BUSY_SECONDS
 
     @property
     def seconds(self) -> float | None:
@@ -96,26 +112,26 @@ class RecordingSink:
         self._info = replace(info, time_base=LIVE_TIME_BASE)
 
     def write(self, frame: Frame) -> None:
-        if not self._wanted():
-            self._end()
-            return
-        asked_for = self._film.asked_for if self._film else self._first is not None
+        on_request = self.on_request
         try:
+            if not self._wanted():
+                self._end()
+                return
             film = self._film or self._begin()
             film.sink.write(film.clock.stamped(frame, time.monotonic() if frame.captured_at is None else frame.captured_at))
         except (RTStyleError, OSError) as error:
             self._end(error)
-            if asked_for:
+            if not on_request:
                 raise
             self._failed()
             self._say(f"recording failed: {error}")
 
     def _begin(self) -> _Film:
         assert self._info is not None
-        first, self._first = self._first, None
-        sink = first or VideoSink(dated_name(self._folder, ".mp4"), self._options)
+        sink = self._first or VideoSink(dated_name(self._folder, ".mp4"), self._options)
         sink.__enter__()
-        self._film = _Film(sink, time.monotonic(), asked_for=first is not None)
+        self._film = _Film(sink, time.monotonic(), asked_for=self._first is not None)
+        self._first = None
         sink.open(self._info)
         return self._film
 
@@ -123,7 +139,11 @@ class RecordingSink:
         film, self._film = self._film, None
         if film is None:
             return
-        film.sink.__exit__(type(error) if error else None, error, None)
+        self._finishing = True
+        try:
+            film.sink.__exit__(type(error) if error else None, error, None)
+        finally:
+            self._finishing = False
         if error is None and film.sink.frames:
             self.saved.append(film.sink.path)
             self._say(f"saved {film.sink.path.name}")

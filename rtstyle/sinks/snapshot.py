@@ -22,6 +22,7 @@ class SnapshotSink:
 
     name = "stills"
     main_thread = False
+    on_request = True
 
     def __init__(self, folder: Path, wanted: Callable[[], bool], say: Callable[[str], None] = logger.info) -> None:
         self._folder = folder

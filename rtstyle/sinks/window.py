@@ -7,6 +7,7 @@ import socket
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -21,6 +22,9 @@ REDRAW_SECONDS = 0.1
 LARGEST = 1600, 900
 SMALLEST = 854, 480
 """(width, height) within which the window opens; it can be resized afterwards."""
+
+QT_PLATFORMS = Path(str(cv2.__file__)).parent / "qt" / "plugins" / "platforms"
+"""How OpenCV's wheel reaches a display, where it is one with Qt: over X11 only, so far."""
 
 # Codes of waitKeyEx on X11 (Qt, GTK), Windows and macOS.
 _SPECIAL = {
@@ -60,7 +64,9 @@ class Viewer(Protocol):
         ...
 
 
-def why_no_display(environ: Mapping[str, str] = os.environ, platform: str = sys.platform) -> str | None:
+def why_no_display(
+    environ: Mapping[str, str] = os.environ, platform: str = sys.platform, qt_platforms: Path = QT_PLATFORMS
+) -> str | None:
     """Why no window can be opened here, None where one can.
 
     Asked before the window is created: without a display Qt ends the process instead of raising.
@@ -71,6 +77,8 @@ def why_no_display(environ: Mapping[str, str] = os.environ, platform: str = sys.
     if display:
         return None if _x_answers(display) else f"the display {display} does not answer"
     if environ.get("WAYLAND_DISPLAY"):
+        if qt_platforms.is_dir() and not any(qt_platforms.glob("*wayland*")):
+            return "OpenCV's windows need X11, and DISPLAY is not set (Xwayland sets it)"
         return None
     return "there is no display (neither DISPLAY nor WAYLAND_DISPLAY is set)"
 
