@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -25,15 +26,15 @@ def plan_stills(inputs: Sequence[Path], target: Path, mixes: Sequence[StyleMix],
     ``overwrite``) or is an input, and a name that no format has.
     """
     for path in inputs:
-        if not path.is_file():
+        if not os.path.isfile(path):  # pathlib's own raises where a name is too long for the system
             raise UsageError(f"no picture at {path}")
     single = len(inputs) == 1 and len(mixes) == 1
-    is_folder = target.is_dir() or (not single and target.suffix.lower() not in FORMATS)
+    is_folder = os.path.isdir(target) or (not single and target.suffix.lower() not in FORMATS)
     if not is_folder and not single:
         raise UsageError(f"{len(inputs)} pictures in {len(mixes)} styles need a folder to go to, not the file {target}")
     jobs: list[Job] = []
     if is_folder:
-        if not target.parent.is_dir():
+        if not os.path.isdir(target.parent):
             raise UsageError(f"the folder {target.parent} does not exist")
         for path in inputs:
             for mix in mixes:
@@ -49,11 +50,11 @@ def plan_stills(inputs: Sequence[Path], target: Path, mixes: Sequence[StyleMix],
             raise UsageError(f"the output {out} is one of the inputs; nothing is painted over its original")
         if out in outputs:
             raise UsageError(f"two pictures would both be written to {out}; give them different names or folders")
-        if out.exists() and not overwrite:
+        if os.path.exists(out) and not overwrite:
             raise UsageError(f"{out} exists; use --overwrite to replace it")
         outputs.add(out)
     if is_folder:
-        if target.exists() and not target.is_dir():
+        if os.path.exists(target) and not os.path.isdir(target):
             raise UsageError(f"{len(jobs)} pictures need a folder to go to, and {target} is a file")
         make_folder(target)
     return jobs

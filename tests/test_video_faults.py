@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from av.error import InvalidDataError
 from clips import read_film, small_stylizer, write_clip
-from film_runs import Slow, StopAfter
+from film_runs import Slow, StopAfter, interrupted_run
 
 from rtstyle.errors import SinkError, SourceError, UsageError
 from rtstyle.frame import StreamInfo
@@ -76,6 +76,18 @@ def test_an_interrupt_keeps_a_playable_partial_film(tmp_path: Path, number: int,
     assert film.track("aac")
     assert sorted(it.suffix for it in tmp_path.iterdir() if "partial" in it.name) == sorted([".json", f".{extension}"])
     assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize("extension", ["mp4", "mkv"])
+def test_the_chapters_of_a_partial_film_end_with_it(tmp_path: Path, slow: Slow, extension: str) -> None:
+    chapters = [(0.0, 0.2, "one"), (0.2, 3.0, "two"), (3.0, 60.0, "three")]
+    source = write_clip(tmp_path / "in.mkv", 100, audio=["aac"], chapters=chapters)
+    frames = interrupted_run(source, tmp_path / f"out.{extension}", slow, 9, FilmOptions(resume=True))
+    film = read_film(tmp_path / f"out.partial.{extension}")
+    assert film.chapters == [(0.0, 0.2, "one"), (0.2, pytest.approx(frames / 25, abs=0.002), "two")]
+    assert film.seconds < 3
+    paint_film(str(source), tmp_path / f"out.{extension}", slow, FilmOptions(resume=True))
+    assert [title for *_, title in read_film(tmp_path / f"out.{extension}").chapters] == ["one", "two", "three"]
 
 
 def test_a_killed_run_leaves_nothing_under_the_final_name(tmp_path: Path) -> None:

@@ -153,6 +153,15 @@ def test_gif(tmp_path: Path, untouched: Stylizer) -> None:
     assert any("sound" in notice for notice in report.notices)
 
 
+def test_a_gif_of_a_fast_film_keeps_its_time(tmp_path: Path, untouched: Stylizer) -> None:
+    source = write_clip(tmp_path / "in.mp4", 120, rate=240, time_base=Fraction(1, 240))
+    report = paint_film(str(source), tmp_path / "out.gif", untouched)
+    film = read_film(tmp_path / "out.gif")
+    assert len(film.times) == report.frames == 51
+    assert [float(time) for time in film.times] == pytest.approx([i / 100 for i in range(51)], abs=0.006)
+    assert any("69 frames" in notice for notice in report.notices)
+
+
 @pytest.mark.parametrize("output", ["frames", "frames/", "frames/shot_%03d.jpg"])
 def test_pictures(tmp_path: Path, untouched: Stylizer, output: str) -> None:
     source = write_clip(tmp_path / "in.mkv", 5, codec="ffv1", pixel_format="bgr0")

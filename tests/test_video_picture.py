@@ -85,6 +85,35 @@ def test_transparent_pixels_are_black(tmp_path: Path) -> None:
     assert np.array_equal(seen[:, WIDTH // 2 :], bars()[:, WIDTH // 2 :])
 
 
+MATRICES = {
+    (1, 0, 0, 1): lambda picture: picture,
+    (-1, 0, 0, 1): lambda picture: picture[:, ::-1],
+    (1, 0, 0, -1): lambda picture: picture[::-1],
+    (-1, 0, 0, -1): lambda picture: picture[::-1, ::-1],
+    (0, 1, -1, 0): lambda picture: np.rot90(picture, -1),
+    (0, -1, 1, 0): lambda picture: np.rot90(picture),
+    (0, 1, 1, 0): lambda picture: np.swapaxes(picture, 0, 1),
+    (0, -1, -1, 0): lambda picture: np.swapaxes(picture[::-1, ::-1], 0, 1),
+    (0, 0, 0, 0): lambda picture: picture,  # some cameras fill theirs with zeros
+}
+
+
+@pytest.mark.parametrize("matrix", MATRICES)
+def test_every_turn_and_mirror_is_honoured(tmp_path: Path, matrix: tuple[int, int, int, int]) -> None:
+    picture = bars()
+    picture[: HEIGHT // 2, : WIDTH // 2] = 255
+    source = write_clip(tmp_path / "in.mp4", [picture] * 3)
+    data = bytearray(source.read_bytes())
+    place = data.index(b"tkhd") + 44
+    for offset, number in zip((0, 4, 12, 16), matrix, strict=True):
+        data[place + offset : place + offset + 4] = (number * 65536).to_bytes(4, "big", signed=True)
+    source.write_bytes(data)
+    upright = MATRICES[matrix](picture)
+    with VideoSource(source) as film:
+        assert film.info.size == upright.shape[:2]
+        assert np.abs(next(iter(film)).data.astype(int) - upright).mean() < 10
+
+
 @pytest.mark.parametrize("turn", [90, 180, 270])
 def test_rotation_is_honoured(tmp_path: Path, untouched: Stylizer, turn: int) -> None:
     picture = np.zeros((HEIGHT, WIDTH, 3), np.uint8)

@@ -11,6 +11,7 @@ import pytest
 from clips import Film, read_film, small_stylizer, write_clip
 
 from rtstyle.errors import SourceError
+from rtstyle.sinks.encoders import VideoOptions
 from rtstyle.sources.reading import ReadOptions
 from rtstyle.sources.video import VideoSource
 from rtstyle.stylizer import Stylizer
@@ -143,8 +144,8 @@ def test_a_cut_of_a_broadcast_counts_from_its_beginning(tmp_path: Path, untouche
         assert film.info.start == pytest.approx(moment, abs=0.04)
 
 
-@pytest.mark.parametrize(("extension", "codec"), [("ts", "libx264"), ("vob", "mpeg2video")])
-def test_joined_broadcasts_go_on(tmp_path: Path, untouched: Stylizer, extension: str, codec: str) -> None:
+def joined_broadcast(tmp_path: Path, extension: str, codec: str) -> tuple[Path, Path]:
+    """A recording of three whose clock jumps back, then far ahead, and its first part alone."""
     late, early = (
         write_clip(
             tmp_path / f"{start}.{extension}",
@@ -156,7 +157,37 @@ def test_joined_broadcasts_go_on(tmp_path: Path, untouched: Stylizer, extension:
         for start in (100, 0)
     )
     source = tmp_path / f"in.{extension}"
-    source.write_bytes(late.read_bytes() + early.read_bytes() + late.read_bytes())  # the clock jumps back, then far ahead
+    source.write_bytes(late.read_bytes() + early.read_bytes() + late.read_bytes())
+    return source, late
+
+
+JOINED = pytest.mark.parametrize(("extension", "codec"), [("ts", "libx264"), ("vob", "mpeg2video")])
+
+
+@JOINED
+def test_a_start_in_a_joined_broadcast_is_a_time_that_viewers_see(
+    tmp_path: Path, untouched: Stylizer, extension: str, codec: str
+) -> None:
+    source, _ = joined_broadcast(tmp_path, extension, codec)
+    paint_film(str(source), tmp_path / "whole.mkv", untouched, FilmOptions(write=VideoOptions(codec="ffv1")))
+    whole = read_film(tmp_path / "whole.mkv")
+    for number in (7, 16, 29):
+        start = (whole.times[number - 1] + whole.times[number]) / 2
+        cut = FilmOptions(read=ReadOptions(start=start), write=VideoOptions(codec="ffv1"), overwrite=True)
+        report = paint_film(str(source), tmp_path / "cut.mkv", untouched, cut)
+        assert report.complete
+        film = read_film(tmp_path / "cut.mkv")
+        assert [float(time + start) for time in film.times] == pytest.approx(
+            [float(time) for time in whole.times[number:]], abs=0.002
+        )
+        assert all((new == old).all() for new, old in zip(film.pictures, whole.pictures[number:], strict=True))
+        sound = [float(time) for time, _ in sound_of(whole) if time >= start]
+        assert [float(time + start) for time, _ in sound_of(film)] == pytest.approx(sound, abs=0.002)
+
+
+@JOINED
+def test_joined_broadcasts_go_on(tmp_path: Path, untouched: Stylizer, extension: str, codec: str) -> None:
+    source, late = joined_broadcast(tmp_path, extension, codec)
     report = paint_film(str(source), tmp_path / "out.mp4", untouched)
     film = read_film(tmp_path / "out.mp4")
     assert report.complete

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 from av.error import FFmpegError
 from av.stream import Disposition
 
+from rtstyle.sinks.chapters import chapters_before, moved_chapter
 from rtstyle.sinks.encoders import EDIT_LISTS
 from rtstyle.sinks.sound import SoundEncoder
 from rtstyle.sinks.subtitles import WITHOUT_TEXT, SubtitleConverter, is_text
-from rtstyle.sources.tracks import Cover, Tracks
+from rtstyle.sources.tracks import Cover, Tracks, packet_time
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
-    from av.container.core import Chapter
     from av.packet import Packet
     from av.stream import Stream
 
@@ -26,7 +26,14 @@ CONTAINER_TAGS = frozenset(
 OPUS_CONTAINERS = ("webm",)
 TRANSPORT_SOUND = frozenset({"aac", "aac_latm", "mp2", "mp3", "ac3", "eac3", "opus", "dts"})
 """What a transport stream has a number for: libav puts any other sound into one as data that nobody plays."""
-TRANSPORT_CONTAINERS = ("ts", "m3u8")
+FLASH_SOUND = frozenset({"aac", "mp3", "ac3", "eac3", "flac", "opus"})
+"""What is sure to go into .flv: libav takes others too, and fails at most of their rates."""
+FLASH_RATES = (11025, 22050, 44100, 48000)
+"""Samples per second of MP3 there."""
+LOWEST_MP4_RATE = 16000
+"""Samples per second of MP3 from which on .mp4 and .m4v take it."""
+REFUSED_IN_MOV = frozenset({"flac", "opus"})
+"""Sound that libav has a number for in .mov, and then does not write."""
 
 
 class _Converter(Protocol):
@@ -54,12 +61,15 @@ class TrackCopier:
         self._converted: dict[int, _Converter] = {}
         self._without_warm_up: set[int] = set()
         self._covers: list[tuple[Stream, Cover]] = []
+        self._last: dict[int, Fraction] = {}
+        self._behind = 0
+        """Packets that were left out because they were due before their track's last one."""
         for stream in tracks.streams:
             self._add(stream)
         for cover in tracks.covers:
             self._add_cover(cover)
         self.notices += [f"{kind} track {index} is left out" for index, kind in tracks.left_out]
-        self._describe()
+        self._output.metadata.update({key: value for key, value in tracks.tags.items() if key.lower() not in CONTAINER_TAGS})
 
     def copy(self, until: Fraction | None) -> None:
         """Move everything that is due up to ``until``, in seconds of the input; the rest for None."""
@@ -68,17 +78,27 @@ class TrackCopier:
             cover.packet.stream = stream
             self._output.mux_one(cover.packet)
         for packet in self._tracks.packets(until):
-            self._move(packet)
+            if self._goes_on(packet):
+                self._move(packet)
         if until is None:
+            if self._behind:
+                self.notices.append(f"{self._behind} packets of sound or subtitles go back in time: they are left out")
             for converter in self._converted.values():
                 converter.finish()
+
+    def write_chapters(self, end: Fraction | None) -> None:
+        """Right before the container is closed, when it is known how long the film is: its chapters up to ``end``, in seconds
+        of the input; all for None."""
+        chapters = [moved for it in chapters_before(end, self._tracks.chapters) if (moved := moved_chapter(it, self._shift))]
+        if chapters:
+            self._output.set_chapters(chapters)
 
     def _add(self, stream: Stream) -> None:
         if stream.type == "attachment" and self._container != "mkv":
             name = stream.metadata.get("filename", "")
             self.notices.append(f".{self._container} cannot hold attachments: {name or stream.index} is left out (.mkv holds it)")
             return
-        if (self._container in WITHOUT_TEXT and is_text(stream)) or self._is_unplayable_sound(stream):
+        if (self._container in WITHOUT_TEXT and is_text(stream)) or (stream.type == "audio" and not self._holds_sound(stream)):
             self._substitute(stream)
             return
         try:
@@ -92,12 +112,15 @@ class TrackCopier:
             self._without_warm_up.add(stream.index)
 
     def _substitute(self, stream: Stream) -> None:
-        name = stream.codec_context.name if stream.codec_context else stream.type
         if self._container == "gif":
             if stream.type == "audio":
                 self.notices.append("a GIF has no sound: it was left out")
             return
-        cannot = f".{self._container} cannot hold {name} {'sound' if stream.type == 'audio' else stream.type + 's'}"
+        if stream.codec_context is None:  # pyright: ignore[reportUnnecessaryComparison]
+            self.notices.append(f"track {stream.index} is left out: its codec is not known here")
+            return
+        kind = "sound" if stream.type == "audio" else f"{stream.type}s"
+        cannot = f".{self._container} cannot hold {stream.codec_context.name} {kind}"
         if stream.type == "audio":
             codec = "libopus" if self._container in OPUS_CONTAINERS else "aac"
             sound = SoundEncoder(self._output, stream, codec, self._shift)  # type: ignore[arg-type]
@@ -129,13 +152,16 @@ class TrackCopier:
             pass
         self.notices.append(f".{self._container} cannot hold this cover picture: it is left out (.mp4 and .mkv hold it)")
 
-    def _describe(self) -> None:
-        self._output.metadata.update(
-            {key: value for key, value in self._tracks.tags.items() if key.lower() not in CONTAINER_TAGS}
-        )
-        chapters = [moved for chapter in self._tracks.chapters if (moved := _moved_chapter(chapter, self._shift))]
-        if chapters:
-            self._output.set_chapters(chapters)
+    def _goes_on(self, packet: Packet[Any]) -> bool:
+        """Whether it comes after its track's packets before: in damaged films and joined recordings not all do, and containers
+        refuse those. Only Matroska takes sound twice at a time, and needs it: its times are too coarse for short packets."""
+        due = packet_time(packet)
+        last = self._last.get(packet.stream_index, due - 1)
+        if due < last or (due == last and packet.stream.type == "audio" and self._container not in ("mkv", "webm")):
+            self._behind += 1
+            return False
+        self._last[packet.stream_index] = due
+        return True
 
     def _move(self, packet: Packet[Any]) -> None:
         converter = self._converted.get(packet.stream_index)
@@ -153,11 +179,18 @@ class TrackCopier:
         packet.stream = copy
         self._output.mux_one(packet)
 
-    def _is_unplayable_sound(self, stream: Stream) -> bool:
-        if stream.type != "audio" or self._container not in TRANSPORT_CONTAINERS:
+    def _holds_sound(self, stream: Stream) -> bool:
+        if stream.codec_context is None:  # pyright: ignore[reportUnnecessaryComparison]
             return False
-        known = stream.codec_context is not None  # pyright: ignore[reportUnnecessaryComparison]
-        return known and stream.codec_context.codec.canonical_name not in TRANSPORT_SOUND
+        name = stream.codec_context.codec.canonical_name
+        rate: int = stream.codec_context.sample_rate  # pyright: ignore[reportAttributeAccessIssue] - it is sound's
+        if self._container in ("ts", "m3u8"):
+            return name in TRANSPORT_SOUND
+        if self._container == "flv":
+            return name in FLASH_SOUND and (name != "mp3" or rate in FLASH_RATES)
+        if self._container == "mov":
+            return name not in REFUSED_IN_MOV
+        return name != "mp3" or rate >= LOWEST_MP4_RATE or self._container not in EDIT_LISTS
 
     def _has_silent_warm_up(self, stream: Stream) -> bool:
         """Whether sound before zero is to be left out: it is there to start its decoder, not to be heard.
@@ -173,12 +206,3 @@ class TrackCopier:
 def _carry_tags(stream: Stream, copy: Stream) -> None:
     copy.metadata.update({key: value for key, value in stream.metadata.items() if key.lower() not in CONTAINER_TAGS})
     copy.disposition = stream.disposition
-
-
-def _moved_chapter(chapter: Chapter, shift: Fraction) -> Chapter | None:
-    """The chapter ``shift`` seconds later; None where it ends before the film begins."""
-    unit = Fraction(chapter["time_base"] or Fraction(1, 1000))
-    moved = round(shift / unit)
-    if chapter["end"] + moved <= 0:
-        return None
-    return {**chapter, "start": max(0, chapter["start"] + moved), "end": chapter["end"] + moved}

@@ -23,8 +23,9 @@ BT709 = 1
 """The number of BT.709 as matrix, primaries and transfer curve alike (ISO/IEC 23091-2)."""
 
 
+GIF_TICK = Fraction(1, 100)
 LONGEST_DELAY_SECONDS = 3600
-"""No encoder holds a frame back for longer; a decoding time further off than this is no time."""
+"""A decoding time of x265 that is further off than this is no time."""
 
 
 class FilmEncoder:
@@ -38,11 +39,19 @@ class FilmEncoder:
         self._palette = Palette() if plan.codec == "gif" else None
         self._durations: dict[int, int] = {}
         self._last_dts: Fraction | None = None
+        self._last_moment: int | None = None
         self.stream = self._add_stream(info, first)
 
-    def encode(self, frame: Frame) -> None:
-        """Encode one frame and write what the encoder gives back."""
+    def encode(self, frame: Frame) -> bool:
+        """Encode one frame and write what the encoder gives back; False where a GIF, which counts in 1/100 s, has one for that
+        moment already, so that this one is left out."""
+        if self._palette is not None:
+            moment = round((frame.pts_seconds + self._shift) / GIF_TICK)
+            if self._last_moment is not None and moment <= self._last_moment:
+                return False
+            self._last_moment = moment
         self.encode_picture(frame, self.picture(frame))
+        return True
 
     def encode_picture(self, frame: Frame, picture: VideoFrame) -> None:
         """The same where ``picture``, the frame in the encoder's own format, is there already."""
@@ -74,7 +83,8 @@ class FilmEncoder:
         if packet.dts is None:
             return
         unit = Fraction(packet.time_base)
-        if packet.pts is not None and abs(packet.pts - packet.dts) * unit > LONGEST_DELAY_SECONDS:
+        is_x265 = self._plan.encoder == "libx265"
+        if is_x265 and packet.pts is not None and abs(packet.pts - packet.dts) * unit > LONGEST_DELAY_SECONDS:
             # x265 leaves the decoding time unset in films shorter than its delay: what stands there is chance.
             packet.dts = packet.pts
         if self._last_dts is not None and packet.dts * unit <= self._last_dts:

@@ -30,7 +30,7 @@ def check_still_path(path: Path) -> None:
     """Raises :class:`UsageError` where no still can be written under this name."""
     if path.suffix.lower() not in FORMATS:
         raise UsageError(f"cannot write a picture as '{path.name}'; legal: {', '.join(FORMATS)}")
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         raise UsageError(f"the folder {path.parent} does not exist")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from types import TracebackType
@@ -9,6 +10,7 @@ from typing import Self
 
 from rtstyle.errors import UsageError
 from rtstyle.frame import Frame, StreamInfo
+from rtstyle.sinks.encoders import CONTAINERS
 from rtstyle.sinks.images import FORMATS, write_still
 from rtstyle.sinks.staging import make_folder
 
@@ -17,9 +19,10 @@ IN_A_FOLDER = "frame_%05d.png"
 
 
 def is_pictures(output: str) -> bool:
-    """Whether an output name means pictures: a folder, or a name with ``%d``."""
+    """Whether an output name means pictures: a folder, or a name with ``%d`` that is no film's (``100%done.mp4`` is one)."""
     path = Path(output)
-    return bool(_NUMBER.search(path.name)) or path.is_dir() or output.endswith(("/", "\\"))
+    is_pattern = bool(_NUMBER.search(path.name)) and path.suffix.lower().lstrip(".") not in CONTAINERS
+    return is_pattern or os.path.isdir(output) or output.endswith(("/", "\\"))
 
 
 def pattern_of(output: str) -> Path:

@@ -18,12 +18,23 @@ def partial_name(path: Path) -> Path:
 
 def check_output(path: Path, *, overwrite: bool) -> None:
     """Refuse, before any work, an output that cannot be written; raises :class:`UsageError`."""
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         raise UsageError(f"the folder {path.parent} of the output does not exist; make it first")
+    try:
+        temporary_name(path).lstat()  # it is longer than the name itself, which may be as long as the system allows
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise UsageError(f"no file can be named {path.name}: {error.strerror}; choose a shorter name") from error
     if path.exists() and not overwrite:
         raise UsageError(f"{path} exists already; --overwrite replaces it")
     if not os.access(path.parent, os.W_OK):
         raise UsageError(f"the folder {path.parent} of the output may not be written to")
+
+
+def temporary_name(path: Path) -> Path:
+    """What a file is called while it is written, by this process."""
+    return path.with_name(f".{path.stem}.{os.getpid()}.unfinished{path.suffix}")
 
 
 def make_folder(folder: Path) -> None:
@@ -39,7 +50,7 @@ class StagedFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.temporary = path.with_name(f".{path.stem}.{os.getpid()}.unfinished{path.suffix}")
+        self.temporary = temporary_name(path)
         _sweep(path)
 
     def commit(self) -> Path:

@@ -64,6 +64,10 @@ class VideoSink:
         """Where an unfinished film was kept."""
         self.committed = False
         """Whether the whole film is there under its name."""
+        self._too_soon = 0
+        """Frames that a GIF has no time for."""
+        self._end = Fraction(0)
+        """When the last frame is no longer shown, in the input's time."""
         self._tracks: Tracks | None = None
         self._shift = Fraction(0)
         self._earlier: Ticket | None = None
@@ -134,9 +138,12 @@ class VideoSink:
         try:
             encoder = self._encoder or self._begin(frame)
             if self._earlier is None or frame.pts_seconds > self._earlier.last:
-                encoder.encode(frame)
-                self.frames += 1
+                if encoder.encode(frame):
+                    self.frames += 1
+                else:
+                    self._too_soon += 1
                 self.last_seconds = frame.pts_seconds
+                self._end = frame.pts_seconds + (frame.duration or 0) * frame.time_base
             if self._copier is not None:
                 self._copier.copy(frame.pts_seconds)
         except (FFmpegError, OSError, ValueError) as error:
@@ -164,7 +171,8 @@ class VideoSink:
         encoder = FilmEncoder(self._output, self._plan, self._info, frame, shift=self._shift)
         if self._tracks is not None:
             self._copier = TrackCopier(self._output, self._tracks, container=self.container, shift=self._shift)
-            self.notices += self._copier.notices
+        # Here, while nothing is kept yet: what libav refuses to begin must not replace the partial film of an earlier run.
+        self._output.start_encoding()
         if self._earlier is not None:
             self._copy_earlier(encoder, self._earlier)
         self._encoder = encoder
@@ -176,7 +184,7 @@ class VideoSink:
             encoder.copy(packet)
             if self._copier is not None and moment is not None:
                 self._copier.copy(moment)
-        self.frames, self.last_seconds = ticket.frames, ticket.last
+        self.frames, self.last_seconds, self._end = ticket.frames, ticket.last, ticket.last
 
     def _container_options(self, time_base: Fraction) -> dict[str, str]:
         # What waits in memory is lost, or does not fit, when the disk is full: a track that ended early is not waited for.
@@ -197,9 +205,14 @@ class VideoSink:
             try:
                 self._encoder.finish()
                 exact = True
+                if self._too_soon:
+                    self.notices.append(f"a GIF counts in 1/100 s: {self._too_soon} frames that follow sooner are left out")
                 if self._copier is not None and whole:
                     self._copier.copy(None)
             finally:
+                if self._copier is not None:
+                    self._copier.write_chapters(None if whole else self._end)
+                    self.notices += self._copier.notices
                 self._output.close()
                 self._ended = True
         except (FFmpegError, OSError) as error:

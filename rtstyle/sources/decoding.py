@@ -15,7 +15,7 @@ from rtstyle.sources.clock import Clock
 from rtstyle.sources.continuity import Continuity
 from rtstyle.sources.opening import check_pixels, reason
 from rtstyle.sources.reading import Damage, ReadOptions
-from rtstyle.sources.seeking import seek_key_frame
+from rtstyle.sources.seeking import from_key_frame, is_read_through, seek_key_frame
 from rtstyle.sources.wholeness import EndWatch
 
 if TYPE_CHECKING:
@@ -56,10 +56,15 @@ class Decoder:
         self._end_watch = EndWatch(container, stream)
         self._continuity = Continuity(container, stream)
         self._found: list[Packet[Any]] = []
+        self._goal: Fraction | None = None
+        """Where decoding begins in a film that is read through to there."""
         self.clock = Clock(stream, container.format.name)
 
     def seek(self, goal: Fraction) -> None:
         """Before the first frame: go to where everything from ``goal`` seconds on can be decoded."""
+        if is_read_through(self._container, self._name):
+            self._goal = goal
+            return
         packet = seek_key_frame(self._container, self._stream, goal)
         self._found = [packet] if packet else []
 
@@ -97,16 +102,15 @@ class Decoder:
 
     def _packets(self) -> Iterator[Packet[VideoStream] | None]:
         """The film's packets, then None to flush the decoder, whatever the file does."""
-        wanted = {stream.index: stream for stream in (self._stream, *self._side_streams, *self._continuity.streams)}
-        packets = chain(self._found, self._container.demux(*wanted.values()))
+        packets = self._followed()
+        if self._goal is not None:
+            packets = from_key_frame(packets, self._stream, self._goal)
         while True:
             try:
                 packet = next(packets, None)
             except FFmpegError as error:
                 self._cut_short(f"the input ends early: {reason(error)}")
                 break
-            if packet is not None:
-                self._continuity.follow(packet)
             if packet is not None and packet.stream is not self._stream:
                 if self._tap is not None:
                     self._tap(packet)
@@ -123,6 +127,13 @@ class Decoder:
         if not self._damage.truncated and (verdict := self._end_watch.verdict()):
             self._cut_short(verdict)
         yield None
+
+    def _followed(self) -> Iterator[Packet[Any]]:
+        """All packets that are read, each in its place in time."""
+        wanted = {stream.index: stream for stream in (self._stream, *self._side_streams, *self._continuity.streams)}
+        for packet in chain(self._found, self._container.demux(*wanted.values())):
+            self._continuity.follow(packet)
+            yield packet
 
     def _harm(self, what: str) -> None:
         if self._options.strict:

@@ -13,6 +13,7 @@ from av.stream import Disposition
 
 from rtstyle.errors import SourceError, UsageError
 from rtstyle.sources.carrier import CarrierReader
+from rtstyle.sources.editlists import WHOLE, hides_an_end, is_by_mistake
 from rtstyle.sources.srt import find_ffmpeg, is_native, open_reader
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ _NETWORK = ("http", "https", *_LIVE)
 
 
 def is_url(name: str | os.PathLike[str]) -> bool:
-    """Whether this is an address and not a file name (``C:\\clip.mp4`` is a file name)."""
-    return bool(_URL.match(str(name)))
+    """Whether this is an address and not a file name: ``C:\\clip.mp4`` is one, and so is ``Part: one.mp4`` where it is there."""
+    return bool(_URL.match(str(name))) and not os.path.exists(name)
 
 
 def scheme(name: str | os.PathLike[str]) -> str:
@@ -55,9 +56,10 @@ def check_input(name: str | os.PathLike[str]) -> None:
         check_protocol(scheme(name))
         return
     path = Path(name)
-    if "%" in path.name and not path.exists():
+    there = os.path.exists(name)  # pathlib's own raises where a name is too long for the system
+    if "%" in path.name and not there:
         return  # frame_%05d.png: a numbered sequence
-    if not path.exists():
+    if not there:
         raise UsageError(f"there is no file {path}")
     if path.is_dir():
         raise UsageError(f"{path} is a folder; here a video file is needed")
@@ -98,10 +100,19 @@ def open_container(
             }
         if scheme(name).startswith("rtsp"):
             options["rtsp_transport"] = "tcp"
+    # libav takes whatever stands before a colon for a protocol.
+    target = str(name) if is_url(name) or ":" not in str(name) else os.path.abspath(name)
     try:
-        return av.open(carrier or str(name), "r", format=format, options=options, timeout=limit)
+        container = av.open(carrier or target, "r", format=format, options=options, timeout=limit)
+        if is_url(name) or not hides_an_end(container):
+            return container
+        whole = av.open(target, "r", format=format, options=options | WHOLE)
     except (FFmpegError, ValueError) as error:
         raise SourceError(f"cannot open {name}: {(carrier and carrier.failure) or reason(error)}") from error
+    if is_by_mistake(container, whole):
+        container, whole = whole, container
+    whole.close()
+    return container
 
 
 def open_carrier(name: str | os.PathLike[str], timeout: float) -> CarrierReader | None:

@@ -14,6 +14,7 @@ from av.stream import Discard
 
 from rtstyle.sources.continuity import Continuity, zero_of
 from rtstyle.sources.opening import is_cover, open_container, video_stream
+from rtstyle.sources.seeking import is_read_through
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -77,7 +78,6 @@ class FileTracks:
         self.name = str(name)
         self._start, self._end, self._audio, self._early = start, end, audio, early
         self._held: Packet[Stream] | None = None
-        self._last: dict[int, Fraction] = {}
         self.streams: list[Stream] = []
         self.chapters: list[Chapter] = []
         self.tags: dict[str, str] = {}
@@ -107,7 +107,7 @@ class FileTracks:
         self.left_out = [(it.index, it.type) for it in container.streams if it is not picture and self._is_left_out(it)]
         self.tags = dict(container.metadata)
         moving = [stream for stream in self.streams if stream.type != "attachment"]
-        if moving and self._start:
+        if moving and self._start and not is_read_through(container, self.name):
             self._seek(container)
         read = {stream.index: stream for stream in (*moving, *self._continuity.streams)}
         self._packets = container.demux(*read.values()) if moving else iter(())
@@ -153,19 +153,8 @@ class FileTracks:
             if packet is None:
                 return None
             self._continuity.follow(packet)
-            if packet.stream in self.streams and self._lies_inside(packet) and self._goes_on(packet):
+            if packet.stream in self.streams and self._lies_inside(packet):
                 return packet
-
-    def _goes_on(self, packet: Packet[Stream]) -> bool:
-        """Whether it comes after the track's packets before: recordings that were joined may overlap a little."""
-        if not self._continuity.streams:
-            return True
-        due = packet_time(packet)
-        last = self._last.get(packet.stream_index, due - 1)
-        if due < last or (due == last and packet.stream.type == "audio"):
-            return False
-        self._last[packet.stream_index] = due
-        return True
 
     def _lies_inside(self, packet: Packet[Stream]) -> bool:
         if packet.pts is None or packet.size == 0:

@@ -11,8 +11,6 @@ from fractions import Fraction
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-import numpy as np
-
 from rtstyle.errors import SourceError
 from rtstyle.frame import Frame, StreamInfo
 from rtstyle.pixels import Pixels, Size, resize
@@ -21,8 +19,10 @@ from rtstyle.sources.continuity import BROADCAST, zero_of
 from rtstyle.sources.cuts import CutDetector
 from rtstyle.sources.decoding import Decoder, PacketTap
 from rtstyle.sources.deinterlace import Deinterlacer
+from rtstyle.sources.editlists import hidden_at_end
 from rtstyle.sources.opening import check_input, check_pixels, is_live, open_carrier, open_container, video_stream
 from rtstyle.sources.reading import Damage, ReadOptions
+from rtstyle.sources.upright import Orientation
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -81,6 +81,8 @@ class VideoSource:
             notices.append("HDR was tone-mapped to SDR (BT.709)")
         if self._deinterlacer.used:
             notices.append("interlaced frames were deinterlaced (--no-deinterlace keeps them)")
+        if self.options.end is None and self._hidden > (self._stream.average_rate or 25):
+            notices.append(f"an edit list ends the film early, as players do: {self._hidden} pictures behind that are left out")
         if self._origin < 0:
             notices.append(f"the film begins at {float(self._origin):g} s: all its tracks were moved to 0 together")
         return notices
@@ -133,6 +135,7 @@ class VideoSource:
         assert self._container is not None
         stream = self._stream = video_stream(self._container, self.name)
         check_pixels(stream.codec_context.width, stream.codec_context.height, self.options.max_pixels, self.name)
+        self._hidden = hidden_at_end(stream)
         live = is_live(self.name)
         stream.codec_context.thread_count = self.options.threads
         self._decoder = Decoder(
@@ -184,7 +187,7 @@ class VideoSource:
         stream = self._stream
         rate = stream.average_rate or stream.guessed_rate or None
         aspect = Fraction(stream.sample_aspect_ratio or 1)
-        if self._turned:
+        if self._orientation.transposed:
             aspect = 1 / aspect
         return StreamInfo(
             size=first.size,
@@ -202,7 +205,8 @@ class VideoSource:
         assert self._container is not None
         whole = self.options.start is None and self.options.end is None and self.options.after is None
         if whole and self._stream.frames:
-            return self._stream.frames
+            # Of a film in fragments the header counts only those of the first.
+            return max(self._stream.frames, round((self._stream.duration or 0) * self._clock.time_base * (rate or 0)))
         duration = Fraction(self._container.duration, 1_000_000) if self._container.duration else None
         start = Fraction(self._container.start_time or 0, 1_000_000)
         end = self._end if duration is None else min(start + duration, self._end or start + duration)
@@ -232,11 +236,8 @@ class VideoSource:
             index += 1
 
     def _upright(self, frame: VideoFrame) -> Pixels:
-        data = self._converter.to_rgb(frame)
-        quarter_turns = round(frame.rotation / 90) % 4
-        self._turned = quarter_turns % 2 == 1
-        if quarter_turns:
-            data = np.ascontiguousarray(np.rot90(data, quarter_turns))
+        self._orientation = Orientation.of(frame)
+        data = self._orientation.apply(self._converter.to_rgb(frame))
         if self._size is None:
             self._size = data.shape[0], data.shape[1]
         # A broadcast may change its size in mid-stream; an output cannot.

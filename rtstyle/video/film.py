@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -14,8 +15,9 @@ from rtstyle.errors import RTStyleError, SourceError, UsageError
 from rtstyle.frame import StreamInfo
 from rtstyle.painters import FramePainter, PlainPainter
 from rtstyle.pipeline import run
-from rtstyle.sinks.address import is_broadcast, playlist_files
+from rtstyle.sinks.address import check_playlist, is_broadcast
 from rtstyle.sinks.broadcast import BroadcastSink
+from rtstyle.sinks.chapters import chapters_before
 from rtstyle.sinks.encoders import EDIT_LISTS, VideoOptions
 from rtstyle.sinks.pictures import PictureSink, is_pictures
 from rtstyle.sinks.resuming import Ticket, fingerprint
@@ -28,7 +30,6 @@ from rtstyle.sources.tracks import FileTracks
 from rtstyle.sources.video import VideoSource
 from rtstyle.stats import RunStats
 from rtstyle.stylizer import Stylizer
-from rtstyle.video.chapters import chapters_before
 from rtstyle.video.compare import SideBySide
 from rtstyle.video.originals import refuse_originals
 
@@ -97,8 +98,7 @@ def open_sink(source: str, output: str, options: FilmOptions) -> FilmSink:
     """
     refuse_originals(source, output)
     if is_broadcast(output):
-        if not options.overwrite and (there := playlist_files(output)):
-            raise UsageError(f"{there[0]} exists already; --overwrite replaces the playlist")
+        check_playlist(output, overwrite=options.overwrite)
         return BroadcastSink(output, options.write)
     if is_pictures(output):
         return PictureSink(output, overwrite=options.overwrite)
@@ -107,7 +107,7 @@ def open_sink(source: str, output: str, options: FilmOptions) -> FilmSink:
 
 def check_paths(sources: Sequence[str], output: str, options: FilmOptions, *, preview: bool = False) -> None:
     """Refuse what cannot be before weights are loaded; raises :class:`UsageError`."""
-    single = len(sources) == 1 and not Path(sources[0]).is_dir()
+    single = len(sources) == 1 and not os.path.isdir(sources[0])
     if single:
         check_input(sources[0])
         if not preview:

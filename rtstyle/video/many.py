@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -42,7 +43,7 @@ class Outcome:
 
 def is_many(sources: Sequence[str]) -> bool:
     """Whether these inputs mean a folder of outputs."""
-    return len(sources) > 1 or (not is_url(sources[0]) and Path(sources[0]).is_dir())
+    return len(sources) > 1 or (not is_url(sources[0]) and os.path.isdir(sources[0]))
 
 
 def find_films(sources: Sequence[str]) -> list[str]:
@@ -53,9 +54,9 @@ def find_films(sources: Sequence[str]) -> list[str]:
     films: list[str] = []
     for source in sources:
         path = Path(source)
-        if is_url(source) or path.is_file():
+        if is_url(source) or os.path.isfile(source):
             films.append(source)
-        elif path.is_dir():
+        elif os.path.isdir(source):
             films += [str(it) for it in sorted(path.iterdir()) if it.suffix.lower() in SUFFIXES and it.is_file() and _visible(it)]
         else:
             raise UsageError(f"there is no file {path}")
@@ -81,7 +82,7 @@ def paint_films(
 
     Raises :class:`UsageError` before any work where ``folder`` cannot be one or the encoder's options fit no output.
     """
-    if folder.is_file() or not folder.parent.is_dir():
+    if os.path.isfile(folder) or not os.path.isdir(folder.parent):
         raise UsageError(f"several films go into a folder, and {folder} cannot be one")
     outputs = [folder / f"{Path(film).stem}{_suffix(film, options.write)}" for film in films]
     for film, output in zip(films, outputs, strict=True):

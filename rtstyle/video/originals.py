@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import re
 from pathlib import Path
 
@@ -18,9 +19,9 @@ _ANY_NUMBER = re.compile(r"%0?\d*[d*?]")
 
 def refuse_originals(source: str, output: str) -> None:
     """Raises :class:`UsageError` where writing to ``output`` would replace or remove a file of the input."""
-    originals = {_identity(path) for path in _files_of(source) if path.exists()}
+    originals = {_identity(path) for path in _files_of(source) if os.path.exists(path)}
     for path in _files_written(output):
-        if path.exists() and _identity(path) in originals:
+        if os.path.exists(path) and _identity(path) in originals:
             what = "is the input" if path == Path(output) else f"would be painted over the input {path}"
             raise UsageError(f"the output {output} {what}; choose another name")
 
@@ -31,7 +32,7 @@ def _files_of(source: str) -> list[Path]:
     if is_url(name):
         return []
     path = Path(name)
-    if path.exists() or "%" not in path.name:
+    if os.path.exists(path) or "%" not in path.name:
         return [path]
     return list(path.parent.glob("*".join(glob.escape(part) for part in _ANY_NUMBER.split(path.name))))
 

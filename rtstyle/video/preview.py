@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from dataclasses import replace
 from fractions import Fraction
@@ -36,7 +37,7 @@ def paint_preview(
     Raises :class:`UsageError` where ``folder`` is a file or cannot be made, :class:`SourceError` for an unreadable film.
     """
     options = options or FilmOptions()
-    if folder.suffix or folder.is_file() or not folder.parent.is_dir():
+    if (folder.suffix and not os.path.isdir(folder)) or os.path.isfile(folder) or not os.path.isdir(folder.parent):
         raise UsageError(f"the stills of --preview go into a folder, and {folder} cannot be one")
     with VideoSource(source, options.read) as film:
         info = film.info

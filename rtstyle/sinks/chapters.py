@@ -1,4 +1,4 @@
-"""The chapters of a film that is cut."""
+"""The chapters of a film that is cut, interrupted or moved in time."""
 
 from __future__ import annotations
 
@@ -20,3 +20,12 @@ def chapters_before(end: Fraction | None, chapters: Sequence[Chapter]) -> list[C
         if chapter["start"] < last:
             kept.append({**chapter, "end": min(chapter["end"], last)})
     return kept
+
+
+def moved_chapter(chapter: Chapter, shift: Fraction) -> Chapter | None:
+    """The chapter ``shift`` seconds later; None where it ends before the film begins."""
+    unit = Fraction(chapter["time_base"] or Fraction(1, 1000))
+    moved = round(shift / unit)
+    if chapter["end"] + moved <= 0:
+        return None
+    return {**chapter, "start": max(0, chapter["start"] + moved), "end": chapter["end"] + moved}
