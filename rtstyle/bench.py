@@ -15,17 +15,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rtstyle.engines.base import Engine, batch_for
 from rtstyle.engines.stages import STAGES, Lap, has_bus, stage_seconds
 from rtstyle.errors import UsageError
+from rtstyle.nets import StyleNetwork
+from rtstyle.nets.johnson import JohnsonConfig, JohnsonNet
+from rtstyle.nets.layers import ConditionalInstanceNorm
 from rtstyle.nets.transformer import NetConfig, TransformerNet
 from rtstyle.stats import percentile
 from rtstyle.styles import StyleBank, read_manifest, weights_folder
 
 SIZES = {"360p": (360, 640), "720p": (720, 1280), "1080p": (1080, 1920), "4k": (2160, 3840)}
-REFERENCE = NetConfig(stem="conv", width=32, blocks=5, deep_blocks=0)
+REFERENCE = JohnsonConfig()
 STUDIO = NetConfig(stem="space_to_depth", width=32, blocks=1, deep_blocks=3)
 RANDOM = "random weights"
 """The one style of a tier that is timed without being bundled: what a network paints does not change what it costs."""
@@ -115,11 +118,11 @@ def bench_network(
     """Time engines, each with one frame and with the batch it takes for films of that size, at every size."""
     timings: list[Timing] = []
     for name, (height, width) in sizes.items():
-        cases = [] if reference is None else [_case(reference, random_frames(1, height, width), style)]
-        for engine in engines:
-            for batch in sorted({1, batch_for(engine, height, width)}):
-                cases.append(_case(engine, random_frames(batch, height, width), style))
-        timings += take_turns(name, cases, turns)
+        batches = [(engine, batch) for engine in engines for batch in sorted({1, batch_for(engine, height, width)})]
+        if reference is not None:
+            batches.insert(0, (reference, 1))
+        frames = random_frames(max(batch for _, batch in batches), height, width)  # the same for all
+        timings += take_turns(name, [_case(engine, frames[:batch], style) for engine, batch in batches], turns)
     return timings
 
 
@@ -165,16 +168,38 @@ def take_turns(size: str, cases: Sequence[Case], turns: int) -> list[Timing]:
     return timings
 
 
+class PlainInstanceNorm(nn.InstanceNorm2d):
+    """PyTorch's own norm, with scale and shift of its own (Ulyanov et al. 2016), where a network has a conditional one."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, affine=True)
+        self.channels = channels
+
+    def forward(self, input: Tensor, *_style: Tensor) -> Tensor:
+        """``input`` (N, C, H, W); the style that is handed to the norm is not looked at."""
+        return super().forward(input)
+
+
+def one_style(network: StyleNetwork) -> StyleNetwork:
+    """The network with plain instance norms in the place of its conditional ones: it paints one style and takes no other."""
+    for module in list(network.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, ConditionalInstanceNorm):
+                setattr(module, name, PlainInstanceNorm(child.channels))
+    return network
+
+
 class ReferenceEngine:
-    """Johnson et al. 2016 at width 32 as everyone runs it: float32, eager, NCHW, one frame; it has one style of its own."""
+    """Johnson et al. 2016 at width 32 as everyone runs it: plain instance norms, float32, eager, NCHW, one frame, one style."""
 
     name = "reference"
     preferred_batch = 1
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
-        self.network = TransformerNet(REFERENCE).eval().to(device)
-        self.style = self.network.neutral_style().to(device)
+        network = JohnsonNet(REFERENCE)
+        self.style = network.neutral_style().to(device)  # handed along, and not looked at
+        self.network = one_style(network).eval().to(device)
 
     def __call__(self, frames: Tensor, style: Tensor) -> Tensor:
         return self.staged(frames, style, lambda _stage: None)

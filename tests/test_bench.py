@@ -34,6 +34,8 @@ from rtstyle.engines import EagerEngine
 from rtstyle.engines.fallback import FallbackEngine
 from rtstyle.engines.stages import STAGES, stage_seconds
 from rtstyle.errors import UsageError
+from rtstyle.nets.johnson import JohnsonNet
+from rtstyle.nets.layers import ConditionalInstanceNorm
 from rtstyle.nets.transformer import NetConfig, TransformerNet
 from rtstyle.roofline import Roof, measure_roof
 from rtstyle.targets import Target, check_targets
@@ -74,6 +76,34 @@ def test_engines_and_reference_are_timed_at_every_size() -> None:
     assert len(table(timings).splitlines()) == 5
 
 
+def test_the_reference_is_the_published_network_with_plain_norms() -> None:
+    """As anyone would write it down, and what it paints is what our own paints in the neutral style."""
+    torch.manual_seed(0)
+    ours = JohnsonNet(REFERENCE).eval()
+    torch.manual_seed(0)
+    reference = ReferenceEngine(CPU)
+    norms = [module for module in reference.network.modules() if isinstance(module, torch.nn.InstanceNorm2d)]
+    assert len(norms) == 15
+    assert not any(isinstance(module, ConditionalInstanceNorm) for module in reference.network.modules())
+    assert sum(p.numel() for p in reference.network.parameters()) == 1_679_235  # as in several public ports
+    frames = torch.randint(0, 256, (1, 32, 48, 3), dtype=torch.uint8)
+    painted = reference(frames, torch.full((7,), torch.nan))
+    assert (painted.int() - EagerEngine(ours, CPU)(frames, ours.neutral_style()).int()).abs().max() <= 1
+
+
+def test_all_are_timed_on_the_same_frames() -> None:
+    seen: list[torch.Tensor] = []
+
+    class Watching(Toy):
+        def __call__(self, frames: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
+            seen.append(frames)
+            return frames
+
+    bench_network([Watching(0, name="ours")], torch.zeros(1), {"s": (32, 48)}, reference=Watching(0, name="reference"), turns=3)
+    assert {len(frames) for frames in seen} == {1, 4}
+    assert all(torch.equal(frames[0], seen[0][0]) for frames in seen)
+
+
 def test_what_is_timed_has_the_name_of_the_engine_that_painted() -> None:
     engine = FallbackEngine([maker(Toy(0, name="graphs", error=RuntimeError("no such kernel"))), maker(Toy(0, name="plain"))])
     timings = bench_network([engine], torch.zeros(1), {"small": (32, 48)}, turns=3)
@@ -81,7 +111,7 @@ def test_what_is_timed_has_the_name_of_the_engine_that_painted() -> None:
 
 
 def test_costs_are_counted_per_frame() -> None:
-    reference = TransformerNet(REFERENCE)
+    reference = JohnsonNet(REFERENCE)
     small, large = cost(reference, 64, 64), cost(reference, 128, 128)
     assert (large.flop, large.bytes) == pytest.approx((4 * small.flop, 4 * small.bytes))
     assert cost(reference, 64, 64, value_bytes=4).bytes > 1.9 * small.bytes

@@ -20,6 +20,7 @@ from visits import Visit
 
 from rtstyle.styles import StyleEntry
 from rtstyle.training.export import export_style
+from rtstyle.training.fit import FIT_RECIPE
 from rtstyle.webui.live import webrtc_is_there
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ def test_a_click_on_a_style_or_on_its_picture_paints_once_and_in_that_style(
 @pytest.mark.usefixtures("quick_fit")
 def test_who_waits_for_a_place_is_told(visit: Any, page: PageServer, painting: Path, tmp_path: Path) -> None:
     first, desk = visitor(page.url, tmp_path), visit()
-    job = first.submit(painting=handle_file(painting), name="first", steps=600, api_name="/learn")
+    job = first.submit(painting=handle_file(painting), name="first", steps=2 * FIT_RECIPE.steps, api_name="/learn")
     desk.until(lambda: bool(job.outputs()), "the first visitor's style is not begun")
     desk.open_tab("New style")
     desk.page.click("#rt-learn")

@@ -85,6 +85,9 @@ def test_a_stage_goes_on_from_a_checkpoint_or_from_weights(
     assert not any(columns(tmp_path / "still" / LOG, "temporal"))
     assert load_checkpoint(tmp_path / "still" / CHECKPOINT)["step"] == 1
 
+    torch.save({"features.0.weight": torch.zeros(1)}, tmp_path / "other.pt")
+    with pytest.raises(UsageError, match=r"other\.pt is not the checkpoint of a training run"):
+        train("foreign", start=tmp_path / "other.pt")
     with pytest.raises(UsageError, match="lacks styles of the recipe"):
         train("more", start=tmp_path / "alone")
 

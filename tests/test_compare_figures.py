@@ -151,3 +151,9 @@ def test_logs(tmp_path: Path) -> None:
     log.write_text("a,b\n1,2\n")
     with pytest.raises(UsageError, match="holds no losses"):
         draw_logs({"a": log}, OptimizeConfig())
+    log.write_text("step,content\n" + 200_000 * "x")
+    with pytest.raises(UsageError, match="is not a training log"):
+        draw_logs({"a": log}, OptimizeConfig())
+    save_checkpoint({"features.0.weight": 1}, tmp_path)
+    with pytest.raises(UsageError, match="not the checkpoint of a training run"):
+        trained_weights(log)

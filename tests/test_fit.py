@@ -45,7 +45,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def fit(painting: Path, photos: Path, weights: Path, loss_weights: Path, folder: Path) -> FitResult:
+def fit(painting: Path, photos: Path, weights: Path, loss_weights: Path, folder: Path, *, resume: bool = False) -> FitResult:
     return fit_style(
         painting,
         folder / "new.safetensors",
@@ -56,6 +56,7 @@ def fit(painting: Path, photos: Path, weights: Path, loss_weights: Path, folder:
         run_folder=folder / "run",
         device=CPU,
         loss_weights=loss_weights,
+        resume=resume,
     )
 
 
@@ -95,6 +96,24 @@ def test_a_fit_that_was_stopped_goes_on_from_where_it_was(
     assert [line.split(",")[0] for line in (tmp_path / "run" / LOG).read_text().splitlines()] == ["step", "0", "1", "2", "3"]
     # Two steps of Adam move each number by twice the rate at most: it did not begin anew elsewhere.
     assert 0 < (load_style_file(second.path).vector - stopped).abs().max() < 0.05
+
+
+def test_a_fit_does_not_go_on_with_another_network(
+    tmp_path: Path, painting: Path, photo_folder: Path, weights: Path, loss_weights: Path
+) -> None:
+    """What it would write paints with no network that is there any more."""
+    fit(painting, photo_folder, weights, loss_weights, tmp_path)
+    bank = StyleBank.load(folder=weights)
+    next(bank.network.parameters()).data.mul_(1.1)
+    tier = Recipe(net=TINY, styles=(StyleSource(name="a", image="x.jpg"),))
+    export_tier(bank.network, bank.vectors["a"][None], tier, tmp_path / "newer", steps=2)
+    with pytest.raises(UsageError, match="no longer the bundled one; fit anew, without --resume"):
+        fit(painting, photo_folder, tmp_path / "newer", loss_weights, tmp_path, resume=True)
+
+
+def test_a_network_of_its_own_reads_no_weights_to_know_its_shape(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(StyleBank, "load", lambda **_: pytest.fail("the bank is loaded where the fit begins"))
+    assert full_recipe("live", weights).net == TINY
 
 
 def test_a_broken_photo_among_those_held_out_ends_nothing(
@@ -187,6 +206,19 @@ def test_a_style_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     path.mkdir()
     with pytest.raises(TrainingError, match="make room"):
         export_style(network, network.neutral_style(), StyleEntry(name="new"), path, tier="live", dedicated=False, about={})
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_style_that_paints_otherwise_does_not_replace_the_one_before(tmp_path: Path) -> None:
+    network, path = TransformerNet(TINY), tmp_path / "new.safetensors"
+    options = {"tier": "live", "dedicated": True, "about": {}}
+    export_style(network, network.neutral_style(), StyleEntry(name="new"), path, **options)
+    before = path.read_bytes()
+    for parameter in network.parameters():
+        parameter.data *= 1e9  # float16 cannot hold them
+    with pytest.raises(TrainingError, match="paints otherwise"):
+        export_style(network, network.neutral_style(), StyleEntry(name="new"), path, **options)
+    assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 
 

@@ -169,7 +169,10 @@ def test_noise_moves_in_training_and_is_absent_elsewhere() -> None:
     network = small("texture").train()
     x, style = torch.rand(1, 3, 32, 32), network.neutral_style()
     with torch.no_grad():
-        assert not torch.equal(network(x, style), network(x, style))
+        first = network(x, style)
+        assert torch.equal(network(x, style), first)
+        network.begin_step(1)
+        assert not torch.equal(network(x, style), first)
     other = small("johnson")
     with pytest.raises(UsageError, match="only texture"):
         other.with_noise(other.neutral_style(), 1.0)

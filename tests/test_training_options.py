@@ -57,6 +57,24 @@ def test_lbfgs_goes_on_from_a_checkpoint(tmp_path: Path, weights: dict[str, Path
     assert torch.allclose(trainer.vectors, whole, atol=1e-3)
 
 
+def test_a_texture_network_goes_on_with_the_noise_it_would_have_met(tmp_path: Path, weights: dict[str, Path]) -> None:
+    """Its pattern moves at every step, whether or not the run was stopped and looked at between."""
+    recipe, given = recipe_for(tmp_path, net={"arch": "texture", "width": 2, "scales": 2}, steps=3, batch_size=1, warmup=0)
+    whole = train(recipe, {**given, "run_folder": tmp_path / "whole"}, loss_weights=weights["vgg19"])
+    options = {**given, "preview_photos": given["photos"][:1], "loss_weights": weights["vgg19"]}
+    for paints in (False, True):  # a network from a bank is one that paints; it is trained like any other
+        torch.manual_seed(0)
+        network = build_network(recipe.net).train(not paints)
+        trainer = Trainer(recipe, network=network, vectors=network.neutral_style()[None], **options)
+        if paints:
+            trainer.resume()
+            assert trainer.run()
+        else:
+            assert not trainer.run(sheet_every=1, listener=lambda progress: progress.step < 2)
+    for name, value in whole.network.state_dict().items():
+        assert torch.equal(value, trainer.network.state_dict()[name]), name
+
+
 @pytest.mark.parametrize(
     ("changes", "freeze", "said"),
     [
@@ -75,6 +93,19 @@ def test_lbfgs_is_refused_where_it_does_not_apply(
 
     with pytest.raises(UsageError, match=said):
         attempt()
+
+
+def test_every_worker_has_a_seed_of_its_own(tmp_path: Path, weights: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one it always had: a run that was stopped goes on with the same photos."""
+    for photo in recipe_for(tmp_path)[1]["photos"]:
+        write_picture(tmp_path / "wave" / photo.name)
+    for rank, teacher in ((0, None), (3, None), (3, tmp_path)):
+        monkeypatch.setenv("RANK", str(rank))
+        recipe, given = recipe_for(tmp_path, seed=7)
+        network = build_network(recipe.net)
+        options = {**given, "loss_weights": weights["vgg19"], "teacher": teacher}
+        trainer = Trainer(recipe, network=network, vectors=network.neutral_style()[None], **options)
+        assert trainer.batches.seed == trainer.generator.initial_seed() == 7000 + rank
 
 
 def test_muon_is_refused_where_the_network_stays(tmp_path: Path, weights: dict[str, Path]) -> None:

@@ -229,6 +229,11 @@ def test_auth_is_asked_for_everywhere_but_at_the_health_check(tmp_path: Path) ->
     assert not folder.exists()
 
 
+def test_a_host_that_cannot_be_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"cannot serve on a\.\.b port 0"):
+        PageServer(PageConfig(host="a..b", port=0))
+
+
 @pytest.mark.parametrize("text", ["anna", "anna:", ":sesame", ""])
 def test_a_half_given_password_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="USER:PASSWORD"):

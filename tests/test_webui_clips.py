@@ -23,6 +23,7 @@ from rtstyle.webui.clips import Counter
 from rtstyle.webui.jobs import Job, Jobs
 from rtstyle.webui.messages import VisitorError
 from rtstyle.webui.server import PageServer
+from rtstyle.webui.settings import Limits
 from rtstyle.webui.uploads import looks_like_a_clip, open_clip
 
 if TYPE_CHECKING:
@@ -98,6 +99,22 @@ def test_a_frame_is_shown_before_the_whole_clip_is_painted(client: Client, page:
     look = page.studio.look("wave")
     assert is_nearer(shown, page.studio.paint(frames[6], look), than=frames[6])
     assert is_nearer(shown, page.studio.paint(frames[6], look), than=page.studio.paint(frames[2], look))
+
+
+def test_a_clip_is_looked_into_where_asked_also_where_it_begins_late(tmp_path: Path) -> None:
+    path, late = make_clip(tmp_path / "in.mp4", sound=False), tmp_path / "late.mp4"
+    with av.open(str(path)) as source, av.open(str(late), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.pts, packet.dts = (time + int(5 / packet.time_base) for time in (packet.pts, packet.dts))
+                packet.stream = stream
+                target.mux(packet)
+    frames = read_clip(path)[0]
+    for film in (path, late):
+        clip = open_clip(str(film), Limits())
+        seen = [clip.frame_at(share).data for share in (0.0, 0.5, 1.0)]
+        assert [min(range(12), key=lambda i: np.abs(frames[i].astype(int) - it).mean()) for it in seen] == [0, 6, 11]
 
 
 def test_four_visitors_clips_at_once_are_not_mixed_up(page: PageServer, tmp_path: Path) -> None:

@@ -110,3 +110,21 @@ def test_the_folder_is_swept_by_age_and_by_size_but_keeps_what_belongs_to_the_pa
         assert folder.sweep(now=modified + 200) == 2
         assert own.exists()
     assert not folder.root.exists()
+
+
+def test_a_file_that_cannot_be_removed_keeps_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    unlink = Path.unlink
+
+    def held(path: Path, missing_ok: bool = False) -> None:
+        if path.name == "held.bin":
+            raise PermissionError("in use")
+        unlink(path, missing_ok=missing_ok)
+
+    with RunFolder(Limits(keep_seconds=100)) as folder:
+        made = [folder.new_path(name) for name in ("held.bin", "made.bin")]
+        for age, path in enumerate(made):
+            path.write_bytes(b"1")
+            os.utime(path, (age, age))
+        monkeypatch.setattr(Path, "unlink", held)
+        assert folder.sweep() == 1
+        assert [path.exists() for path in made] == [True, False]

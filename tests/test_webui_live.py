@@ -84,6 +84,10 @@ def test_what_is_no_picture_of_a_camera_is_refused(page: PageServer) -> None:
     assert send(page, jpeg(scene()), kind="text/plain").status_code == 415
     assert send(page, jpeg(np.zeros((1000, 1000, 3), np.uint8))).status_code == 400
     assert send(page, bytes(live.MAX_FRAME_BYTES + 1)).status_code == 400
+    bomb = bytearray(jpeg(scene()))
+    size = bomb.index(b"\xff\xc0") + 5
+    bomb[size : size + 4] = b"\xff\xdc" * 2  # 65500 pixels a side, it says
+    assert send(page, bytes(bomb)).status_code == 400
     refused = send(page, jpeg(scene()), style="../../secret.safetensors")
     assert refused.status_code == 503
     assert "style is not here" in refused.json()["error"]
@@ -100,8 +104,8 @@ def test_one_visitor_too_many_is_asked_to_come_back_later(page: PageServer, monk
 
 def test_an_offer_that_makes_no_sense_is_refused_and_takes_no_place(page: PageServer) -> None:
     pytest.importorskip("aiortc")
-    for _ in range(5):
-        answer = post(f"{page.url}live/offer", json={"sdp": "rubbish", "look": {"style": "wave"}})
+    for sdp in ("rubbish", "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nc=IN IP9 x\r\n", "rubbish", "", "v=0"):
+        answer = post(f"{page.url}live/offer", json={"sdp": sdp, "look": {"style": "wave"}})
         assert answer.status_code in (400, 503)
         assert "not one of a browser's" in answer.json()["error"]
     assert post(f"{page.url}live/offer", content=b"{}").status_code == 415

@@ -17,13 +17,20 @@ from visitors import visitor
 
 from rtstyle.styles import StyleEntry, load_style_file
 from rtstyle.training.export import export_style
+from rtstyle.training.fit import FIT_RECIPE
 from rtstyle.training.sheet import contact_sheet
 from rtstyle.webui.compare import without_a_strips_rest
 from rtstyle.webui.curve import Curve, curve_svg
 from rtstyle.webui.messages import VisitorError
-from rtstyle.webui.newstyle import lay_flat, tidy_title
+from rtstyle.webui.newstyle import STEPS, USUAL_STEPS, lay_flat, tidy_title
 from rtstyle.webui.server import PageServer
 from rtstyle.webui.widgets import slug
+
+QUICK, USUAL, THOROUGH = (steps for _, steps in STEPS)
+
+
+def test_the_usual_is_what_the_recipe_takes() -> None:
+    assert QUICK < USUAL == USUAL_STEPS == FIT_RECIPE.steps < THOROUGH
 
 
 @pytest.fixture
@@ -45,7 +52,7 @@ def save_photo(path: Path) -> Path:
 def test_a_painting_becomes_a_style_that_every_tab_paints_in(
     client: Client, page: PageServer, painting: Path, tmp_path: Path
 ) -> None:
-    job = client.submit(painting=handle_file(painting), name="<b>Stripes</b> & co", steps=100, api_name="/learn")
+    job = client.submit(painting=handle_file(painting), name="<b>Stripes</b> & co", steps=QUICK, api_name="/learn")
     for outputs in job:
         if "step 1" in value_of(outputs[1]):
             break
@@ -64,7 +71,9 @@ def test_a_painting_becomes_a_style_that_every_tab_paints_in(
     shown = np.asarray(Image.open(after).convert("RGB")).astype(int)
     assert np.abs(shown - own).mean() < 15
     assert not np.array_equal(own, page.studio.paint(pixels, page.studio.look("wave")))
-    assert load_style_file(Path(value_of(file))).vector.shape == page.studio.bank.vectors["wave"].shape
+    learned = load_style_file(Path(value_of(file)))
+    assert learned.vector.shape == page.studio.bank.vectors["wave"].shape
+    assert (learned.entry.name, learned.entry.title) == ("bStripesb & co",) * 2
 
     client.predict(file=handle_file(value_of(file)), api_name="/load_style")
     loaded, _ = client.predict(api_name="/offer_style")
@@ -78,7 +87,7 @@ def test_a_style_loaded_while_another_is_learned_stays(client: Client, page: Pag
     bank, file = page.studio.bank, tmp_path / "loaded.safetensors"
     entry = StyleEntry(name="loaded", title="Loaded")
     export_style(bank.network, bank.vectors["wave"], entry, file, tier=bank.tier, dedicated=False, about={})
-    job = client.submit(painting=handle_file(painting), name="Learned", steps=600, api_name="/learn")
+    job = client.submit(painting=handle_file(painting), name="Learned", steps=THOROUGH, api_name="/learn")
     for outputs in job:
         if "step 1" in value_of(outputs[1]):
             break

@@ -13,8 +13,7 @@ from rtstyle.errors import UsageError
 from rtstyle.optimize.curves import plot
 from rtstyle.perceptual.config import LossConfig
 from rtstyle.pixels import Pixels
-from rtstyle.training.checkpoint import CHECKPOINT, load_checkpoint
-from rtstyle.training.recipe import Recipe
+from rtstyle.training.checkpoint import CHECKPOINT, load_checkpoint, recipe_of
 
 WINDOW = 25
 """Batches averaged into one point."""
@@ -47,7 +46,7 @@ def trained_weights(log: Path) -> LossConfig | None:
     checkpoint = log.parent / CHECKPOINT
     if not checkpoint.is_file():
         return None
-    recipe = Recipe.from_table(load_checkpoint(checkpoint)["recipe"], origin=str(checkpoint))
+    recipe = recipe_of(load_checkpoint(checkpoint), checkpoint)
     shares = sum(style.share for style in recipe.styles) or 1.0
     factor = sum(style.share * style.style_weight for style in recipe.styles) / shares
     return replace(recipe, style_weight=recipe.style_weight * (factor or 1.0))
@@ -59,7 +58,7 @@ def _draw(path: Path, config: LossConfig) -> Pixels:
             rows = [row for row in csv.DictReader(file) if row.get("content") and row.get("style")]
         steps = [int(row["step"]) for row in rows]
         content, style, variation = (_smooth([float(row[name]) for row in rows]) for name in ("content", "style", "variation"))
-    except (KeyError, ValueError, UnicodeDecodeError) as error:
+    except (KeyError, ValueError, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"{path} is not a training log (step, content, style, variation): {error}") from error
     if not rows:
         raise UsageError(f"{path} holds no losses")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rtstyle.errors import UsageError
+from rtstyle.fields import check_kinds
 from rtstyle.nets.aonet import AONet, AONetConfig
 from rtstyle.nets.base import NetworkConfig, StyleNetwork
 from rtstyle.nets.johnson import JohnsonConfig, JohnsonNet
@@ -37,6 +38,7 @@ def network_config(table: Mapping[str, Any]) -> NetworkConfig:
     for name in values:
         if name not in known:
             raise UsageError(f"network '{arch}' has no setting '{name}'; legal: {', '.join(known) or 'none'}")
+    check_kinds(kind, values, f"network '{arch}'")
     try:
         return kind(**values)
     except (TypeError, ValueError) as error:

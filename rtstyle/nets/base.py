@@ -74,6 +74,9 @@ class StyleNetwork(nn.Module, ABC):
         """The style with its noise ``amount`` times as loud; raises :class:`UsageError` where the network has none."""
         raise UsageError(f"the network '{self.arch}' paints without noise; only texture takes it")
 
+    def begin_step(self, step: int) -> None:
+        """Told the number of every training step before it is made, for what a network draws anew each time; most draw none."""
+
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
         """Paint.
 

@@ -96,7 +96,7 @@ class TextureNet(StyleNetwork):
         self.pattern: Tensor
         pattern = torch.rand(1, NOISE_CHANNELS * config.scales, TILE, TILE, generator=generator) - 0.5
         self.register_buffer("pattern", pattern, persistent=False)
-        self.drawn = 0
+        self.step = 0
 
     def neutral_style(self) -> Tensor:
         plain = super().neutral_style()
@@ -106,6 +106,9 @@ class TextureNet(StyleNetwork):
         changed = style.clone()
         changed[..., -2] *= amount
         return changed
+
+    def begin_step(self, step: int) -> None:
+        self.step = step
 
     def features(self, x: Tensor, style: Tensor) -> tuple[Tensor, StyleReader]:
         """At full resolution, (N, scales * width, H, W)."""
@@ -131,5 +134,5 @@ class TextureNet(StyleNetwork):
         if not self.training:
             return self.pattern
         # Moved at every step, so that the network cannot learn one pattern by heart.
-        self.drawn += 1
-        return self.pattern.roll((self.drawn * 37 % TILE, self.drawn * 91 % TILE), dims=(2, 3))
+        moves = self.step + 1
+        return self.pattern.roll((moves * 37 % TILE, moves * 91 % TILE), dims=(2, 3))

@@ -40,7 +40,7 @@ class OptimizeConfig(LossConfig):
         super().__post_init__()
         check_choice(self, "optimizer", tuple(USUAL_RATES))
         check_choice(self, "start", ("content", "noise"))
-        for name, least in (("iterations", 1), ("scales", 0), ("painting_size", SMALLEST_SIDE), ("size", SMALLEST_SIDE)):
+        for name, least in (("iterations", 1), ("scales", 0), ("size", SMALLEST_SIDE)):
             value = getattr(self, name)
             if value is not None and value < least:
                 raise UsageError(f"{name} is {value}; it must be at least {least}")

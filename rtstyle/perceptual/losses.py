@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rtstyle.errors import UsageError
 from rtstyle.pixels import LUMA_WEIGHTS
@@ -123,6 +123,23 @@ def total_variation(x: Tensor) -> Tensor:
     vertical = (x[:, :, 1:] - x[:, :, :-1]).float().square().mean((1, 2, 3))
     horizontal = (x[:, :, :, 1:] - x[:, :, :, :-1]).float().square().mean((1, 2, 3))
     return vertical + horizontal
+
+
+def lattice_loss(x: Tensor, period: int) -> Tensor:
+    """How far (N, C, H, W) repeats itself with the network's own ``period``, in pixels: (N,).
+
+    A network that upsamples can leave a faint grid, always at the same pixels (Odena et al. 2016, "Deconvolution and
+    Checkerboard Artifacts"). What a photo or a painting holds falls on all pixels of a ``period`` x ``period`` cell alike, so
+    the mean over all cells of a picture is the grid alone. This is its mean square. H and W are at least twice ``period``.
+    """
+    x = x.float()
+    # A box of just one period takes the grid out and leaves slopes, such as a sky's.
+    smooth = nn.functional.avg_pool2d(x, period, stride=1)
+    height, width = (side // period * period for side in smooth.shape[-2:])
+    top = left = period // 2
+    detail = x[:, :, top : top + height, left : left + width] - smooth[:, :, :height, :width]
+    grid = detail.unflatten(3, (-1, period)).unflatten(2, (-1, period)).mean((2, 4))
+    return (grid - grid.mean((2, 3), keepdim=True)).square().mean((1, 2, 3))
 
 
 def temporal_loss(second: Tensor, first_warped: Tensor, mask: Tensor, luminance_change: Tensor) -> Tensor:

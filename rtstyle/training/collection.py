@@ -15,7 +15,7 @@ from rtstyle.errors import UsageError
 from rtstyle.nets import StyleNetwork, build_network
 from rtstyle.nets.transformer import NetConfig, TransformerNet
 from rtstyle.styles import StyleBank
-from rtstyle.training.checkpoint import load_checkpoint
+from rtstyle.training.checkpoint import load_checkpoint, recipe_of
 from rtstyle.training.curves import draw_curves
 from rtstyle.training.data import held_out, list_pictures, training_photos
 from rtstyle.training.export import export_tier
@@ -116,7 +116,7 @@ def _start_from(start: Path, recipe: Recipe) -> tuple[StyleNetwork, Tensor]:
         network, known = bank.network, bank.vectors
     else:
         state = load_checkpoint(start)
-        before = Recipe.from_table(state["recipe"], origin=str(start))
+        before = recipe_of(state, start)
         network = build_network(before.net)
         network.load_state_dict(state["network"])
         known = dict(zip((style.name for style in before.styles), state["vectors"], strict=True))

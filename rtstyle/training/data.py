@@ -85,7 +85,8 @@ def load_pictures(paths: Iterable[Path], count: int) -> list[Pixels]:
 class PhotoBatches:
     """Endless random crops of a folder of photos: float (N, 3, S, S) in [0, 1].
 
-    An unreadable file is skipped with one warning. ``rank`` and ``world`` deal the photos out to data-parallel workers.
+    An unreadable file is skipped with one warning. ``rank`` and ``world`` deal the photos out to data-parallel workers; ``seed``
+    is the worker's own.
     What comes next depends on the seed and on ``position`` alone, the number of photos gone by, so that a run can be resumed.
     """
 
@@ -104,7 +105,7 @@ class PhotoBatches:
         self.batch_size = batch_size
         self.image_size = image_size
         self.photo_scale = photo_scale
-        self.seed = seed * 1000 + rank
+        self.seed = seed
         self.position = 0
         self.cache: dict[Path, Pixels] = {}
         self.cached_bytes = 0

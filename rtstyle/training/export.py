@@ -102,7 +102,10 @@ def _move_tier(draft: Path, folder: Path, table: dict[str, Any], tier: str) -> N
 def export_style(
     network: StyleNetwork, vector: Tensor, entry: StyleEntry, path: Path, *, tier: str, dedicated: bool, about: Mapping[str, Any]
 ) -> None:
-    """Write one style file: the vector (D,), and with ``dedicated`` the network as well; verified like a tier."""
+    """Write one style file: the vector (D,), and with ``dedicated`` the network as well; verified like a tier.
+
+    A file that was there before stays where that fails.
+    """
     tensors = {"style": vector.detach().float().contiguous().cpu()}
     metadata: dict[str, Any] = {**asdict(entry), **about, "tier": tier, "network_sha256": network_sha256(network)}
     if dedicated:
@@ -111,14 +114,14 @@ def export_style(
     partial = path.with_name(f".{path.name}.partial")
     try:
         save_file(tensors, partial, metadata={"rtstyle": json.dumps(metadata, ensure_ascii=False)})
+        loaded = load_style_file(partial)
+        _verify(network, vector, loaded.network or network, loaded.vector)
         partial.replace(path)
     except (OSError, SafetensorError) as error:
         raise TrainingError(f"cannot write {path} ({error}); make room, then the same command with --resume") from error
     finally:
         with contextlib.suppress(OSError):
             partial.unlink()
-    loaded = load_style_file(path)
-    _verify(network, vector, loaded.network or network, loaded.vector)
 
 
 def _verify(network: StyleNetwork, vector: Tensor, loaded: StyleNetwork, loaded_vector: Tensor) -> None:

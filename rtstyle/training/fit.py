@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from rtstyle.errors import UsageError
-from rtstyle.nets import StyleNetwork, build_network
+from rtstyle.nets import StyleNetwork, build_network, network_config
 from rtstyle.perceptual.losses import content_loss, gram_matrices, style_loss
 from rtstyle.perceptual.network import LossNetwork
 from rtstyle.pixels import Pixels, resize, scaled_size
@@ -21,6 +21,7 @@ from rtstyle.training.data import as_batch, held_out, load_painting, load_pictur
 from rtstyle.training.export import export_style
 from rtstyle.training.loop import Listener, Trainer
 from rtstyle.training.recipe import Recipe, StyleSource
+from rtstyle.weightfiles import read_manifest, weights_folder
 
 MEASURED_PHOTOS = 6
 MEASURED_SIDE = 256
@@ -52,7 +53,7 @@ class FitResult:
 
     path: Path
     style: float
-    """Relative style loss on photos not trained on."""
+    """Relative style loss, on photos not trained on where the folder spares any."""
     content: float
     """Relative content loss on the same photos."""
     hint: str
@@ -67,7 +68,6 @@ def fit_style(
     photos: Sequence[Path],
     *,
     name: str,
-    title: str | None = None,
     recipe: Recipe | None = None,
     full: bool = False,
     tier: str = "live",
@@ -85,7 +85,6 @@ def fit_style(
     By default the network of the bundled ``tier`` stays frozen and its style vector is fitted, starting from whichever
     bundled style, or their mean, is nearest to the painting. ``full`` trains all of the network, from the bundled one where
     the recipe's shape is the same.
-    ``title`` is what people call the style, the painting's file name by default.
     ``teacher``: see :class:`rtstyle.training.teacher.Lessons`.
     Raises :class:`UsageError` for pictures that cannot be used, :class:`TrainingError` where training diverges.
     """
@@ -122,7 +121,7 @@ def fit_style(
     vector = trainer.vectors[0].cpu()
     ((style, content),) = measure(trainer.network, vector[None], painting, measured, recipe, trainer.loss_network, device)
     about: dict[str, Any] = {"steps": trainer.step, "seed": recipe.seed, "painting_size": recipe.painting_size}
-    entry = StyleEntry(name=name, title=title or painting.stem, metrics={"style": round(style, 4), "content": round(content, 4)})
+    entry = StyleEntry(name=name, title=name, metrics={"style": round(style, 4), "content": round(content, 4)})
     export_style(trainer.network, vector, entry, out, tier=tier, dedicated=full, about=about)
     return FitResult(path=out, style=style, content=content, hint=hint(style, content), finished=finished)
 
@@ -159,8 +158,8 @@ def measure(
 
 def full_recipe(tier: str, weights: Path | None = None) -> Recipe:
     """For a network of its own: of the bundled tier's shape, so that training can begin there, where there is such a tier."""
-    bank = _bundled(tier, weights, required=False)
-    return FULL_RECIPE if bank is None else replace(FULL_RECIPE, net=bank.network.config)
+    table = read_manifest(weights or weights_folder())["tiers"].get(tier)
+    return FULL_RECIPE if table is None else replace(FULL_RECIPE, net=network_config(table["net"]))
 
 
 def _bundled(tier: str, weights: Path | None, *, required: bool) -> StyleBank | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from rtstyle.perceptual.losses import style_target
 from rtstyle.perceptual.network import LossNetwork
 from rtstyle.pixels import centre_square
 from rtstyle.precision import autocast, training_dtype
-from rtstyle.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
+from rtstyle.training.checkpoint import CHECKPOINT, load_checkpoint, recipe_of, save_checkpoint
 from rtstyle.training.data import PhotoBatches, as_batch, load_painting, load_picture, load_pictures
 from rtstyle.training.groups import parameter_groups
 from rtstyle.training.model import StyleTable, TrainingStep
@@ -32,7 +32,7 @@ from rtstyle.training.shares import draw_styles
 from rtstyle.training.sheet import contact_sheet, save_picture
 from rtstyle.training.steps import Steps, check_optimizer
 from rtstyle.training.teacher import Lesson, Lessons
-from rtstyle.training.workers import any_worker
+from rtstyle.training.workers import any_worker, worker_seed
 
 SHOWN = ("content", "style", "temporal")
 SHEET_PHOTOS = 4
@@ -81,8 +81,10 @@ class Trainer:
         self.run_folder = run_folder
         self.device = device
         self.rank, self.world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+        self.frozen = freeze_network
         self.shares = torch.tensor([style.share for style in recipe.styles])
-        self.generator = torch.Generator().manual_seed(recipe.seed * 1000 + self.rank)
+        self.seed = worker_seed(recipe.seed, self.rank)
+        self.generator = torch.Generator().manual_seed(self.seed)
         precision = training_dtype(device)
         check_optimizer(recipe, freeze_network=freeze_network, workers=self.world, precision=precision)
         self.loss_network = LossNetwork(recipe.layers, weights=loss_weights, name=recipe.loss_network).to(device)
@@ -125,15 +127,14 @@ class Trainer:
     def _batches(self, photos: Sequence[Path], teacher: Path | None) -> PhotoBatches | Lessons:
         recipe = self.recipe
         if teacher is not None:
-            seed = recipe.seed * 1000 + self.rank
             names = [style.name for style in recipe.styles]
-            return Lessons(teacher, names, batch_size=recipe.batch_size, image_size=recipe.image_size, seed=seed)
+            return Lessons(teacher, names, batch_size=recipe.batch_size, image_size=recipe.image_size, seed=self.seed)
         return PhotoBatches(
             photos,
             batch_size=recipe.batch_size,
             image_size=recipe.image_size,
             photo_scale=recipe.photo_scale,
-            seed=recipe.seed,
+            seed=self.seed,
             rank=self.rank,
             world=self.world,
         )
@@ -151,6 +152,7 @@ class Trainer:
         bar = tqdm(initial=self.step, total=steps, unit="step", disable=self.rank > 0, dynamic_ncols=True)
         bad = 0
         finished = True
+        self.network.train(not self.frozen)
         with bar, interruptible() as interrupted, self._log():
             for batch in self.photos:
                 if self.step >= steps:
@@ -182,6 +184,8 @@ class Trainer:
         else:
             photos, chosen, taught = batch, draw_styles(self.shares, len(batch), self.generator), None
         photos = photos.to(self.device, memory_format=torch.channels_last)
+        if not self.frozen:
+            self.network.begin_step(self.step)
         losses = self.steps.take(self.step, photos, chosen.to(self.device), taught)
         if losses is not None:
             self.record.add(self.step, losses)
@@ -206,8 +210,11 @@ class Trainer:
         """Go on from the checkpoint in the run folder; raises :class:`UsageError` where there is none that fits."""
         state = load_checkpoint(self.run_folder / CHECKPOINT)
         try:
-            before = Recipe.from_table(state["recipe"], origin=str(self.run_folder / CHECKPOINT))
+            before = recipe_of(state, self.run_folder / CHECKPOINT)
             self._check_alike(before)
+            if self.frozen and not _same_tensors(self.network.state_dict(), state["network"]):
+                known = f"the checkpoint in {self.run_folder} is for a network that is no longer the bundled one"
+                raise UsageError(f"{known}; fit anew, without --resume")
             self.network.load_state_dict(state["network"])
             self.start_from(state["vectors"])
             self.steps.load_state_dict(state["steps"])
@@ -217,7 +224,7 @@ class Trainer:
         if self.world == 1:
             self.generator.set_state(state["generator"])
         else:  # the checkpoint holds the first worker's: each goes on with chances of its own
-            self.generator.manual_seed((self.recipe.seed * 1000 + self.rank) * 1_000_003 + self.step)
+            self.generator.manual_seed(self.seed * 1_000_003 + self.step)
 
     def _check_alike(self, before: Recipe) -> None:
         """Raise :class:`UsageError` where a run by ``before`` is not this one."""
@@ -242,7 +249,11 @@ class Trainer:
         return path
 
     def _log(self) -> contextlib.AbstractContextManager[None]:
-        return contextlib.nullcontext() if self.rank else self.record.log(self.run_folder / LOG, fresh=not self.step)
+        return contextlib.nullcontext() if self.rank else self.record.log(self.run_folder / LOG, begin=self.step)
+
+
+def _same_tensors(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> bool:
+    return ours.keys() == theirs.keys() and all(torch.equal(value.cpu(), theirs[name]) for name, value in ours.items())
 
 
 def painting_targets(

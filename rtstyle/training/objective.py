@@ -12,6 +12,7 @@ from rtstyle.nets import StyleNetwork
 from rtstyle.perceptual.losses import (
     content_loss,
     feature_temporal_loss,
+    lattice_loss,
     luminance,
     style_loss,
     temporal_loss,
@@ -78,6 +79,9 @@ class Objective:
             + recipe.total_variation_weight * strength * parts["variation"]
             + recipe.reconstruction_weight * (1 - strength).square() * parts["distance"]
         )
+        if recipe.lattice_weight:
+            parts["lattice"] = lattice_loss(painted, network.config.multiple)
+            total = total + recipe.lattice_weight * parts["lattice"]
         if taught is not None:
             parts["teacher"] = (painted.float() - taught).square().mean((1, 2, 3))
             total = total + recipe.teacher_weight * strength.square() * parts["teacher"]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from rtstyle.errors import UsageError
+from rtstyle.fields import check_kinds
 from rtstyle.nets import NetworkConfig, architecture, network_config
 from rtstyle.nets.transformer import NetConfig
 from rtstyle.perceptual.config import LossConfig, check_choice
@@ -64,6 +65,8 @@ class Recipe(LossConfig):
     warmup: int = 50
     temporal_weight: float = 100.0
     feature_temporal_weight: float = 0.2
+    lattice_weight: float = 0.0
+    """Weight of the grid that upsampling leaves, see :func:`rtstyle.perceptual.losses.lattice_loss`."""
     motion: MotionConfig = field(default_factory=MotionConfig)
     strength_share: float = 0.25
     """Share of pictures painted at a random strength below 1."""
@@ -79,14 +82,26 @@ class Recipe(LossConfig):
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):
                 raise UsageError(f"{name} is {value}; it must be a number above 0")
-        for name in ("temporal_weight", "feature_temporal_weight", "reconstruction_weight", "teacher_weight", "warmup"):
+        for name in (
+            "temporal_weight",
+            "feature_temporal_weight",
+            "lattice_weight",
+            "reconstruction_weight",
+            "teacher_weight",
+            "warmup",
+        ):
             _check_not_negative(self, name)
         if not 0 <= self.strength_share <= 1:
             raise UsageError(f"strength_share is {self.strength_share}; it must be between 0 and 1")
+        names = [style.name for style in self.styles]
+        if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+            raise UsageError(f"two styles are called '{twice[0]}'; give each a name of its own")
         if self.styles and not any(style.share for style in self.styles):
             raise UsageError("all styles have the share 0, so none would be learned; give one a share above 0")
         if self.image_size < 64 or self.image_size % self.net.multiple:
             raise UsageError(f"image_size is {self.image_size}; it must be a multiple of {self.net.multiple}, at least 64")
+        if self.lattice_weight and self.image_size < 2 * self.net.multiple:
+            raise UsageError(f"image_size is {self.image_size}; with lattice_weight it must be at least {2 * self.net.multiple}")
         if len(self.photo_scale) != 2 or not self.image_size <= self.photo_scale[0] <= self.photo_scale[1]:
             raise UsageError(f"photo_scale {self.photo_scale} must be a rising range from image_size ({self.image_size}) up")
         check_choice(self, "optimizer", ("adam", "muon", "lbfgs"))
@@ -106,14 +121,20 @@ class Recipe(LossConfig):
     def from_table(cls, table: dict[str, Any], *, origin: str = "recipe") -> Recipe:
         """Build from parsed TOML (or a checkpoint's copy of one)."""
         values = dict(table)
+        styles, scale = values.get("styles", ()), values.get("photo_scale", ())
+        if not isinstance(styles, list | tuple):
+            raise UsageError(f"{origin}: styles is {styles!r}; it must be a list of tables, each under [[styles]]")
+        if not (isinstance(scale, list | tuple) and all(isinstance(side, int) for side in scale)):
+            raise UsageError(f"{origin}: photo_scale is {scale!r}; it must be two whole numbers, as in [288, 448]")
+        net = _table(values.get("net", {}), "net", origin)
         try:
-            values["net"] = network_config(values.get("net", {}))
+            values["net"] = network_config(net)
         except UsageError as error:
             raise UsageError(f"{origin}: {error}") from None
-        values["motion"] = _build(MotionConfig, values.get("motion", {}), origin)
-        values["styles"] = tuple(_build(StyleSource, style, origin) for style in values.get("styles", ()))
+        values["motion"] = _build(MotionConfig, _table(values.get("motion", {}), "motion", origin), origin)
+        values["styles"] = tuple(_build(StyleSource, _table(style, "a style", origin), origin) for style in styles)
         if "photo_scale" in values:
-            values["photo_scale"] = tuple(values["photo_scale"])
+            values["photo_scale"] = tuple(scale)
         return _build(cls, values, origin)
 
     def with_learning_rate(self, rate: float) -> Recipe:
@@ -134,11 +155,18 @@ def _check_not_negative(values: object, name: str) -> None:
         raise UsageError(f"{name} is {value}; it must be a number, 0 or above")
 
 
+def _table(value: Any, name: str, origin: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise UsageError(f"{origin}: {name} is {value!r}; it must be a table of settings")
+    return value
+
+
 def _build(kind: type[T], values: dict[str, Any], origin: str) -> T:
     known = {f.name for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
     for name in values:
         if name not in known:
             raise UsageError(f"{origin}: unknown key '{name}'; legal: {', '.join(sorted(known))}")
+    check_kinds(kind, values, origin)
     try:
         return kind(**values)
     except (TypeError, ValueError) as error:

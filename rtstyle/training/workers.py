@@ -1,9 +1,14 @@
-"""What data-parallel workers must agree on, so that none goes another way than the rest."""
+"""What data-parallel workers must agree on, so that none goes another way than the rest, and what each has for itself."""
 
 from __future__ import annotations
 
 import torch
 from torch import distributed
+
+
+def worker_seed(seed: int, rank: int) -> int:
+    """A worker's own seed: none draws what another one draws."""
+    return seed * 1000 + rank
 
 
 def mean_over_workers(value: float, device: torch.device) -> float:

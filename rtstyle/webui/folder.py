@@ -59,7 +59,10 @@ class RunFolder:
         for modified, size, path in sorted(files):
             if now - modified <= self.limits.keep_seconds and total <= self.limits.disk_bytes:
                 break
-            path.unlink(missing_ok=True)
+            try:
+                path.unlink(missing_ok=True)
+            except OSError:  # another program holds it, as happens on Windows: the others go, and it with a later sweep
+                continue
             with contextlib.suppress(OSError):  # the folder that was made for it, unless something else is in there
                 path.parent.rmdir()
             total -= size

@@ -114,7 +114,7 @@ class LiveRoutes:
             painted = await run_in_threadpool(lambda: _encode(self.studio.paint_live(_decode(body), look)))
         except VisitorError as error:
             return _refusal(str(error), 503)
-        except (RTStyleError, ValueError, TypeError, OSError, SyntaxError):
+        except (RTStyleError, ValueError, TypeError, OSError, SyntaxError, Image.DecompressionBombError):
             return _refusal("that is not a picture of a camera", 400)
         spent = f"{1000 * (time.perf_counter() - begun):.0f}"
         return Response(painted, media_type="image/jpeg", headers={"x-paint-ms": spent, "cache-control": "no-store"})

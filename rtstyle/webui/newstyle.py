@@ -29,8 +29,8 @@ from rtstyle.webui.settings import MEGA
 from rtstyle.webui.studio import EXAMPLES, Studio
 from rtstyle.webui.widgets import photo_input, progress_bar, slug, status_line, time_left
 
-STEPS = [("quick", 100), ("usual", 300), ("thorough", 600)]
-USUAL_STEPS = 300
+USUAL_STEPS = FIT_RECIPE.steps
+STEPS = [("quick", USUAL_STEPS // 3), ("usual", USUAL_STEPS), ("thorough", 2 * USUAL_STEPS)]
 SHEET_EVERY = 5
 """Steps between previews."""
 PAINTING_SIDE = 1024
@@ -206,7 +206,6 @@ class NewStyle:
                 out,
                 list_pictures(config.photos or EXAMPLES),
                 name=title,
-                title=title,
                 recipe=replace(FIT_RECIPE, steps=steps),
                 tier=self.studio.tier,
                 weights=config.weights,

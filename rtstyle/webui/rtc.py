@@ -115,7 +115,7 @@ class Peer:
             if self.painted is None:
                 raise ValueError("no picture in it")
             await self.connection.setLocalDescription(await self.connection.createAnswer())
-        except (ValueError, AttributeError, IndexError, KeyError) as error:
+        except (ValueError, AttributeError, IndexError, KeyError, AssertionError) as error:  # aiortc reads by assertions too
             await self.close()
             raise VisitorError("the offer is not one of a browser's camera") from error
         return str(self.connection.localDescription.sdp)

@@ -185,8 +185,8 @@ def _listen(config: PageConfig) -> socket.socket:
     try:
         family, _, _, _, address = socket.getaddrinfo(config.host, config.port, type=socket.SOCK_STREAM)[0]
         server = socket.create_server(address[:2], family=family, backlog=128)
-    except OSError as error:
-        reason = error.strerror or str(error)
+    except (OSError, UnicodeError) as error:  # the latter for a name that no host can have
+        reason = getattr(error, "strerror", None) or str(error)
         where = f"{config.host} port {config.port}"
         raise UsageError(f"cannot serve on {where}: {reason}; try another --port, or 0 for any free one") from error
     server.setblocking(False)

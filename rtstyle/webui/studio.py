@@ -195,7 +195,7 @@ class Studio:
 
     def cards_for(self, own: list[str]) -> list[StyleCard]:
         """The collection, and before it those of a visitor's own styles that are still there."""
-        return [*(self._own[name] for name in own if name in self._own), *self.cards.values()]
+        return [*(card for name in own if (card := self._own.get(name))), *self.cards.values()]
 
     def _known(self, name: object) -> str:
         # Never through StyleBank.resolve: that would open any file a visitor names.

@@ -32,13 +32,16 @@ class Clip:
     seconds: float
     """As the file says, or where it does not, as its frames' times do."""
     frames: int
+    start: Fraction
+    """The time of its first frame, in seconds."""
     options: ReadOptions
     """How to read it; never longer than the limit, whatever the file says of itself."""
 
     def frame_at(self, share: float) -> Frame:
         """The frame at ``share`` of the clip, in [0, 1]."""
-        wanted = Fraction(self.seconds * share).limit_denominator(1000)
-        for moment in (wanted, Fraction(0)):  # near the end there may be no frame any more
+        last = self.seconds * max(0.0, 1 - 1.5 / max(1, self.frames))  # half a frame early, for the first frame from there on
+        wanted = self.start + Fraction(min(self.seconds * share, last)).limit_denominator(1000)
+        for moment in (wanted, Fraction(0)):  # a file may hold less than it says
             options = ReadOptions(start=moment or None, max_pixels=self.options.max_pixels)
             try:
                 with VideoSource(self.path, options) as source:
@@ -79,7 +82,7 @@ def open_clip(path: str | None, limits: Limits) -> Clip:
     if seconds > limits.clip_seconds:
         raise VisitorError(f"That clip lasts {seconds:.0f} s; up to {limits.clip_seconds:g} s are painted here. Cut it first.")
     options = ReadOptions(end=info.start + longest, max_pixels=limits.clip_pixels)
-    return Clip(path=file, size=info.size, seconds=seconds, frames=frames, options=options)
+    return Clip(path=file, size=info.size, seconds=seconds, frames=frames, start=info.start, options=options)
 
 
 def measure(file: Path) -> tuple[int, float]:
