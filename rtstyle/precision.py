@@ -9,7 +9,8 @@ import torch
 
 CHANNELS = 64
 SIDE = 128
-TURNS = 4
+TURNS = 16
+"""Enough that each format is met once undisturbed on a busy machine."""
 WORTH = 1.1
 """How many times as fast bfloat16 has to be: it costs some of the picture's exactness."""
 
@@ -35,7 +36,7 @@ def autocast(device: torch.device, precision: torch.dtype) -> torch.autocast:
 
 @functools.cache
 def bfloat16_pays() -> bool:
-    """Whether this machine's CPU convolves faster in bfloat16 than in float32: tried, in a tenth of a second, and remembered.
+    """Whether this machine's CPU convolves faster in bfloat16 than in float32: tried, in a fifth of a second, and remembered.
 
     That it has the instructions does not tell. Where a virtual machine shows an Intel Xeon's AVX-512 bf16 and hides its AMX,
     bfloat16 takes longer than float32; on an AMD EPYC it takes half as long.
