@@ -151,6 +151,26 @@ def write_clip(
     return path
 
 
+def clip_with_sound(path: Path, codec: str, layout: str, rate: int = 48000) -> Path:
+    """A clip of half a second with a tone from every speaker."""
+    with av.open(str(path), "w") as output:
+        video = output.add_stream("libx264", rate=25)
+        video.width, video.height = WIDTH, HEIGHT
+        sound = output.add_stream(codec, rate=rate)
+        sound.codec_context.layout = layout
+        for index in range(12):
+            frame = av.VideoFrame.from_ndarray(numbered(index), format="rgb24")
+            frame.pts = index
+            output.mux(video.encode(frame))
+        wave = np.sin(np.arange(rate // 2) / 20).astype(np.float32) / 4
+        tone = av.AudioFrame.from_ndarray(np.tile(wave, (sound.codec_context.channels, 1)), format="fltp", layout=layout)
+        tone.sample_rate, tone.pts = rate, 0
+        output.mux(sound.encode(tone))
+        for stream in (video, sound):
+            output.mux(stream.encode(None))
+    return path
+
+
 def _chapter(number: int, start: float, end: float, title: str) -> dict[str, Any]:
     unit = Fraction(1, 1000)
     return {"id": number, "start": round(start * 1000), "end": round(end * 1000), "time_base": unit, "metadata": {"title": title}}

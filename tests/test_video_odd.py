@@ -8,10 +8,8 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
-import av
-import numpy as np
 import pytest
-from clips import numbered, read_film, small_stylizer, write_clip
+from clips import clip_with_sound, read_film, small_stylizer, write_clip
 
 from rtstyle.errors import SinkError, UsageError
 from rtstyle.sinks.encoders import VideoOptions
@@ -24,25 +22,6 @@ from rtstyle.video.many import find_films
 @pytest.fixture(scope="module")
 def untouched() -> Stylizer:
     return small_stylizer()
-
-
-def with_mp3(path: Path, rate: int) -> Path:
-    """A clip of half a second with MP3 at ``rate`` samples a second."""
-    with av.open(str(path), "w") as output:
-        video, sound = output.add_stream("libx264", rate=25), output.add_stream("libmp3lame", rate=rate)
-        video.width, video.height = 64, 48
-        sound.codec_context.layout = "mono"
-        for index in range(12):
-            frame = av.VideoFrame.from_ndarray(numbered(index), format="rgb24")
-            frame.pts = index
-            output.mux(video.encode(frame))
-        tone = np.sin(np.arange(rate // 2) / 20).astype(np.float32)[None] / 4
-        samples = av.AudioFrame.from_ndarray(tone, format="fltp", layout="mono")
-        samples.sample_rate, samples.pts = rate, 0
-        output.mux(sound.encode(samples))
-        for stream in (video, sound):
-            output.mux(stream.encode(None))
-    return path
 
 
 @pytest.mark.parametrize(
@@ -60,7 +39,7 @@ def test_sound_that_a_muxer_refuses_is_encoded(tmp_path: Path, untouched: Styliz
 
 @pytest.mark.parametrize(("rate", "extension", "kind"), [(8000, "mp4", "aac"), (16000, "mp4", "mp3float"), (32000, "flv", "aac")])
 def test_mp3_goes_where_its_rate_fits(tmp_path: Path, untouched: Stylizer, rate: int, extension: str, kind: str) -> None:
-    source = with_mp3(tmp_path / "in.mkv", rate)
+    source = clip_with_sound(tmp_path / "in.mkv", "libmp3lame", "mono", rate)
     paint_film(str(source), tmp_path / f"out.{extension}", untouched)
     assert kind in read_film(tmp_path / f"out.{extension}").kinds.values()
 

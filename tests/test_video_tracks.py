@@ -10,7 +10,7 @@ import av
 import numpy as np
 import pytest
 from av.stream import Disposition
-from clips import HEIGHT, WIDTH, Film, numbered, read_film, small_stylizer, write_clip
+from clips import Film, clip_with_sound, read_film, small_stylizer, write_clip
 from PIL import Image
 
 from rtstyle.sources.reading import ReadOptions
@@ -89,26 +89,6 @@ def test_chapters_end_with_the_cut(tmp_path: Path, untouched: Stylizer) -> None:
         assert film.seconds < 1
 
 
-def _with_sound(path: Path, codec: str, layout: str, rate: int = 48000) -> Path:
-    """A clip of half a second with a tone from every speaker."""
-    with av.open(str(path), "w") as output:
-        video = output.add_stream("libx264", rate=25)
-        video.width, video.height = WIDTH, HEIGHT
-        sound = output.add_stream(codec, rate=rate)
-        sound.codec_context.layout = layout
-        for index in range(12):
-            frame = av.VideoFrame.from_ndarray(numbered(index), format="rgb24")
-            frame.pts = index
-            output.mux(video.encode(frame))
-        wave = np.sin(np.arange(rate // 2) / 20).astype(np.float32) / 4
-        tone = av.AudioFrame.from_ndarray(np.tile(wave, (sound.codec_context.channels, 1)), format="fltp", layout=layout)
-        tone.sample_rate, tone.pts = rate, 0
-        output.mux(sound.encode(tone))
-        for stream in (video, sound):
-            output.mux(stream.encode(None))
-    return path
-
-
 @pytest.mark.parametrize(
     ("layout", "heard", "words"),
     [
@@ -118,7 +98,7 @@ def _with_sound(path: Path, codec: str, layout: str, rate: int = 48000) -> Path:
     ],
 )
 def test_speakers_that_opus_does_not_know(tmp_path: Path, untouched: Stylizer, layout: str, heard: str, words: str) -> None:
-    source = _with_sound(tmp_path / "in.mkv", "ac3", layout)
+    source = clip_with_sound(tmp_path / "in.mkv", "ac3", layout)
     report = paint_film(str(source), tmp_path / "out.webm", untouched)
     assert [words in notice for notice in report.notices] == [True]
     with av.open(str(tmp_path / "out.webm")) as film:
@@ -133,7 +113,7 @@ def test_speakers_that_opus_does_not_know(tmp_path: Path, untouched: Stylizer, l
     [("flac", 48000, "aac"), ("flac", 192000, "aac"), ("pcm_s16le", 48000, "aac"), ("ac3", 48000, "ac3"), ("mp2", 48000, "mp2")],
 )
 def test_a_transport_stream_gets_sound_that_plays(tmp_path: Path, untouched: Stylizer, codec: str, rate: int, there: str) -> None:
-    source = _with_sound(tmp_path / "in.mkv", codec, "stereo", rate)
+    source = clip_with_sound(tmp_path / "in.mkv", codec, "stereo", rate)
     for name in ("out.ts", "out.m3u8"):
         report = paint_film(str(source), tmp_path / name, untouched)
         assert any("was encoded as aac" in notice for notice in report.notices) == (there != codec)
