@@ -35,6 +35,7 @@ TRAINED_WITH = (
     "learning_rate",
     "vector_learning_rate",
     "temporal_weight",
+    "lattice_weight",
     "strength_share",
     "seed",
 )

@@ -43,6 +43,7 @@ FIT_RECIPE = Recipe(
     # The network's steadiness is already learned and its strength path is fixed by the vector's form: only paint counts.
     temporal_weight=0.0,
     strength_share=0.0,
+    lattice_weight=3000.0,  # as the bundled styles were trained: a vector can bring the grid back
 )
 FULL_RECIPE = Recipe(steps=2000)
 
