@@ -135,6 +135,19 @@ def test_every_codec_goes_into_each_of_its_containers(tmp_path: Path, untouched:
             assert len(read_film(output).times) == 2
 
 
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_film_shorter_than_the_delay_of_x265_has_decoding_times(tmp_path: Path, untouched: Stylizer, count: int) -> None:
+    source = write_clip(tmp_path / "in.mp4", count)
+    for turn in range(8):  # what x265 leaves unset differs from one encoder to the next
+        output = tmp_path / f"{turn}.mov"
+        paint_film(str(source), output, untouched, FilmOptions(write=VideoOptions(codec="hevc")))
+        with av.open(str(output)) as film:
+            packets = [packet for packet in film.demux(video=0) if packet.size]
+        ahead = {packet.pts - packet.dts for packet in packets if packet.pts is not None and packet.dts is not None}
+        assert len(packets) == count
+        assert ahead == ({0} if count < 3 else {2 * packets[0].duration})
+
+
 def test_names_and_numbers() -> None:
     assert container_of(Path("a.MP4")) == "mp4"
     assert [parse_bitrate(text) for text in ("4M", "800k", "1.5m", "64000")] == [4_000_000, 800_000, 1_500_000, 64_000]

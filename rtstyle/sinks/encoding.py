@@ -24,8 +24,8 @@ BT709 = 1
 
 
 GIF_TICK = Fraction(1, 100)
-LONGEST_DELAY_SECONDS = 3600
-"""A decoding time of x265 that is further off than this is no time."""
+X265_DELAY = 2
+"""How many pictures x265 decodes ahead of showing them: with no more than these in the film it never learns how long that is."""
 
 
 class FilmEncoder:
@@ -40,6 +40,7 @@ class FilmEncoder:
         self._durations: dict[int, int] = {}
         self._last_dts: Fraction | None = None
         self._last_moment: int | None = None
+        self._pictures = 0
         self.stream = self._add_stream(info, first)
 
     def encode(self, frame: Frame) -> bool:
@@ -59,11 +60,16 @@ class FilmEncoder:
         picture.pts = frame.pts + round(self._shift / frame.time_base)
         if frame.duration:
             picture.duration = self._durations[picture.pts] = frame.duration
+        self._pictures += 1
         self._write(self.stream.encode(picture))
 
     def finish(self) -> None:
         """Write what is still inside the encoder."""
-        self._write(self.stream.encode(None))
+        packets = self.stream.encode(None)
+        if self._plan.encoder == "libx265" and self._pictures <= X265_DELAY:
+            for packet in packets:  # x265 left their decoding times unset: what stands there is chance
+                packet.dts = packet.pts
+        self._write(packets)
 
     def copy(self, packet: Packet[VideoStream]) -> None:
         """Write a packet that was encoded with the same settings before."""
@@ -83,10 +89,6 @@ class FilmEncoder:
         if packet.dts is None:
             return
         unit = Fraction(packet.time_base)
-        is_x265 = self._plan.encoder == "libx265"
-        if is_x265 and packet.pts is not None and abs(packet.pts - packet.dts) * unit > LONGEST_DELAY_SECONDS:
-            # x265 leaves the decoding time unset in films shorter than its delay: what stands there is chance.
-            packet.dts = packet.pts
         if self._last_dts is not None and packet.dts * unit <= self._last_dts:
             packet.dts = int(self._last_dts / unit) + 1
         self._last_dts = packet.dts * unit
