@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a question that a loop can ask when it suits it."""
+"""Ctrl-C, SIGTERM and a terminal that is closed, as a question that a loop can ask when it suits it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
+
+HANGUP: int | None = getattr(signal, "SIGHUP", None)
+"""What a terminal sends to its programs when it is closed; unknown on Windows."""
 
 
 @contextmanager
@@ -25,7 +28,7 @@ def interruptible(event: threading.Event | None = None) -> Generator[Callable[[]
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
     try:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in ending_signals():
             previous[number] = signal.signal(number, note)
     except ValueError:
         pass
@@ -34,3 +37,9 @@ def interruptible(event: threading.Event | None = None) -> Generator[Callable[[]
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+def ending_signals() -> list[int]:
+    """The signals that ask a program to end; not that of a closed terminal where ``nohup`` has it ignored."""
+    hangup = [HANGUP] if HANGUP is not None and signal.getsignal(HANGUP) is not signal.SIG_IGN else []
+    return [signal.SIGINT, signal.SIGTERM, *hangup]

@@ -33,14 +33,11 @@ def webcam(*arguments: str | int | Path) -> Result:
 
 
 def session(folder: Path, **outputs: Any) -> Session:
-    """One that would go on for ever, but for a timer."""
+    """One that would go on for ever, but for its length of 20 seconds."""
     stylizer, recorded = tiny_stylizer(), "record" in outputs
     controls = Controls(Playlist.parse("one", stylizer.bank.names), recording=recorded)
-    timer = threading.Timer(20, controls.stop.set)
-    timer.daemon = True
-    timer.start()
-    outputs = {"window": False, "folder": folder, **outputs}
-    return Session(LiveFrames(None, interval=0.02), stylizer, controls, AdaptiveHeight(None), Outputs(**outputs), announce=print)
+    wishes = Outputs(**{"window": False, "folder": folder, **outputs})
+    return Session(LiveFrames(None, interval=0.02), stylizer, controls, AdaptiveHeight(None), wishes, seconds=20, announce=print)
 
 
 @pytest.fixture
@@ -93,6 +90,13 @@ def test_without_a_display_a_film_is_played_once(film: Path, monkeypatch: pytest
     assert time.monotonic() - begun < 60
     with av.open(str(tmp_path / "out.mp4")) as recorded:
         assert float((recorded.duration or 0) / av.time_base) < 10
+
+
+def test_the_length_of_a_session_counts_from_its_first_frame(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Session, "_warm_up", lambda *_: time.sleep(3))
+    brief = session(tmp_path, record=tmp_path / "out.mp4")
+    brief.seconds = 2
+    assert brief.run().stats.frames > 5
 
 
 def test_a_session_ends_with_its_only_output(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from film_runs import Slow, StopAfter, interrupted_run
 
 from rtstyle.errors import SinkError, SourceError, UsageError
 from rtstyle.frame import StreamInfo
+from rtstyle.interrupt import interruptible
 from rtstyle.sinks.copying import TrackCopier
 from rtstyle.video.film import FilmOptions, paint_film
 
@@ -62,7 +63,7 @@ def start_slow_run(source: Path, output: Path) -> subprocess.Popen[str]:
     return run
 
 
-@pytest.mark.parametrize(("number", "extension"), [(signal.SIGINT, "mp4"), (signal.SIGTERM, "mkv")])
+@pytest.mark.parametrize(("number", "extension"), [(signal.SIGINT, "mp4"), (signal.SIGTERM, "mkv"), (signal.SIGHUP, "mp4")])
 def test_an_interrupt_keeps_a_playable_partial_film(tmp_path: Path, number: int, extension: str) -> None:
     source = write_clip(tmp_path / "in.mp4", 60, audio=["aac"])
     run = start_slow_run(source, tmp_path / f"out.{extension}")
@@ -76,6 +77,16 @@ def test_an_interrupt_keeps_a_playable_partial_film(tmp_path: Path, number: int,
     assert film.track("aac")
     assert sorted(it.suffix for it in tmp_path.iterdir() if "partial" in it.name) == sorted([".json", f".{extension}"])
     assert not list(tmp_path.glob(".*"))
+
+
+def test_a_closed_terminal_does_not_end_what_nohup_keeps() -> None:
+    previous = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with interruptible() as interrupted:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert not interrupted()
+    finally:
+        signal.signal(signal.SIGHUP, previous)
 
 
 @pytest.mark.parametrize("extension", ["mp4", "mkv"])

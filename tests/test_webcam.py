@@ -193,12 +193,13 @@ def test_without_a_display_and_outputs_it_says_what_to_do(clip: Path) -> None:
     assert "--record" in err
 
 
-def test_ctrl_c_closes_every_file(clip: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_ctrl_c_and_a_closed_terminal_close_every_file(clip: Path, tmp_path: Path, number: int) -> None:
     film = tmp_path / "out.mp4"
     with running("--source", str(clip), "--loop", "--no-window", "--record", str(film)) as process:
         until(lambda: bool(list(tmp_path.glob(".out.*"))), process, "the recording")
         time.sleep(1.0)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err
     assert "frames in" in out

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from contextlib import ExitStack
+import threading
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -80,6 +81,8 @@ class Session:
     size: Size | None = None
     """(height, width) to bring frames to; None keeps the source's."""
     stabilize: bool = False
+    seconds: float | None = None
+    """The session ends by itself after this long."""
     asked: str = ""
     """The size and rate that were asked of the source, for the message that tells what it gives."""
     announce: Announce = logger.info
@@ -97,6 +100,8 @@ class Session:
             self._warm_up(self.size or source.info.size)
             for sink in sinks:
                 stack.enter_context(_Held(sink, recorder))
+            if self.seconds is not None:
+                stack.enter_context(_ending_after(self.seconds, self.controls.stop))
             stats = run(
                 source,
                 self.stylizer,
@@ -171,6 +176,17 @@ class Session:
         """The first painting takes many times longer than the others: have it before the window opens."""
         blank = np.zeros((1, *size, 3), dtype=np.uint8)
         self.stylizer.paint(blank, self.controls.look().changed(paint_height=self.height.for_picture(size[0])))
+
+
+@contextmanager
+def _ending_after(seconds: float, stop: threading.Event) -> Generator[None]:
+    timer = threading.Timer(seconds, stop.set)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 class _Held:

@@ -44,7 +44,7 @@ class Wishes:
 
 
 def start(wishes: Wishes, open_stylizer: Callable[[], Stylizer], *, announce: Announce) -> Report:
-    """Run a session until it ends; Ctrl-C and SIGTERM end it with every file closed.
+    """Run a session until it ends; Ctrl-C, SIGTERM and the terminal's end end it with every file closed.
 
     Raises :class:`UsageError` for wishes that make no sense, before the model is loaded where that is possible.
     """
@@ -82,19 +82,12 @@ def start(wishes: Wishes, open_stylizer: Callable[[], Stylizer], *, announce: An
         wishes.outputs,
         size=size if isinstance(source, PacedSource) else None,
         stabilize=wishes.stabilize,
+        seconds=wishes.seconds,
         asked=" at ".join(wish for wish in (wishes.size, f"{wishes.rate} fps" if wishes.rate else None) if wish),
         announce=announce,
     )
-    timer = threading.Timer(wishes.seconds, stop.set) if wishes.seconds else None
     with interruptible(stop):
-        if timer:
-            timer.daemon = True
-            timer.start()
-        try:
-            return session.run()
-        finally:
-            if timer:
-                timer.cancel()
+        return session.run()
 
 
 def parse_seconds(text: str) -> float:

@@ -24,6 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rtstyle import __version__
 from rtstyle.errors import UsageError
+from rtstyle.interrupt import ending_signals
 from rtstyle.webui.app import build_page
 from rtstyle.webui.folder import SWEEP_SECONDS
 from rtstyle.webui.live import LiveRoutes
@@ -166,18 +167,19 @@ class PageServer:
 
 
 def serve(config: PageConfig, ready: Callable[[PageServer], None]) -> None:
-    """Serve in the main thread until Ctrl-C or SIGTERM; ``ready`` is called when the page is there.
+    """Serve in the main thread until Ctrl-C, SIGTERM or the terminal's end; ``ready`` is called when the page is there.
 
-    Either ends in KeyboardInterrupt, after the run's folder has been removed. Raises :class:`UsageError` as
+    Each ends in KeyboardInterrupt, after the run's folder has been removed. Raises :class:`UsageError` as
     :class:`PageServer` does.
     """
-    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    previous = {number: signal.signal(number, signal.default_int_handler) for number in ending_signals()}
     try:
         server = PageServer(config)
         ready(server)
         server.run()
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 def _listen(config: PageConfig) -> socket.socket:
