@@ -18,12 +18,14 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 from visitors import visitor
 
+from rtstyle.engines import Engine, Work, open_engine
 from rtstyle.sources.video import VideoSource
+from rtstyle.webui import studio
 from rtstyle.webui.clips import Counter
 from rtstyle.webui.jobs import Job, Jobs
 from rtstyle.webui.messages import VisitorError
 from rtstyle.webui.server import PageServer
-from rtstyle.webui.settings import Limits
+from rtstyle.webui.settings import Limits, PageConfig
 from rtstyle.webui.uploads import looks_like_a_clip, open_clip
 
 if TYPE_CHECKING:
@@ -133,6 +135,23 @@ def test_four_visitors_clips_at_once_are_not_mixed_up(page: PageServer, tmp_path
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(visit, range(4))) == [True] * 4
+
+
+def test_first_clips_at_once_share_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+
+    def slowly(*arguments: Any, work: Work) -> Engine:
+        time.sleep(0.2)
+        opened.append(work)
+        return open_engine(*arguments, work=work)
+
+    monkeypatch.setattr(studio, "open_engine", slowly)
+    fresh = studio.Studio(PageConfig(engine="eager", device="cpu"))
+    with ThreadPoolExecutor(4) as pool:
+        engines = list(pool.map(lambda _: fresh.film_engine, range(4)))
+    fresh.close()
+    assert opened == ["still", "film"]
+    assert len({id(engine) for engine in engines}) == 1
 
 
 def test_stopping_keeps_what_is_painted_and_frees_the_place(

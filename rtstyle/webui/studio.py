@@ -9,7 +9,6 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -81,27 +80,32 @@ class Studio:
         self.tier = resolve_tier(config.tier, first, self.device, config.weights)
         self.bank = StyleBank.load(tier=self.tier, folder=config.weights)
         self._turn = threading.Lock()
-        self.engine = self._open_engine("still")
+        self._lock = threading.Lock()
+        self._engines: dict[Work, TakingTurns] = {}
+        self.engine = self._engine("still")
         self.stylizer = Stylizer(self.bank, Look(mix=first), engine=self.engine, device=self.device)
         self.sample, _ = read_still(SAMPLE)
         self.cards = {name: self._card(name) for name in self.bank.names}
         self._own: OrderedDict[str, StyleCard] = OrderedDict()
-        self._lock = threading.Lock()
         self.folder = RunFolder(self.limits)
         self.jobs: list[Jobs] = []
 
-    @cached_property
+    @property
     def film_engine(self) -> TakingTurns:
         """What clips are painted with; opened with the first of them, which may take a measurement."""
-        return self._open_engine("film")
+        return self._engine("film")
 
-    @cached_property
+    @property
     def live_engine(self) -> TakingTurns:
         """What cameras are painted with."""
-        return self._open_engine("live")
+        return self._engine("live")
 
-    def _open_engine(self, work: Work) -> TakingTurns:
-        return TakingTurns(open_engine(self.config.engine, self.bank.network, self.device, work=work), self._turn)
+    def _engine(self, work: Work) -> TakingTurns:
+        with self._lock:
+            if work not in self._engines:
+                engine = open_engine(self.config.engine, self.bank.network, self.device, work=work)
+                self._engines[work] = TakingTurns(engine, self._turn)
+            return self._engines[work]
 
     @property
     def first(self) -> str:
