@@ -129,6 +129,16 @@ def test_an_export_that_fails_leaves_the_weights_as_they_are(tmp_path: Path, rec
     assert contents(tmp_path / "weights") == before
 
 
+def test_a_style_that_left_the_collection_leaves_the_folder(tmp_path: Path, recipe: Path) -> None:
+    tier = Recipe.load(recipe)
+    network = build_network(tier.net)
+    export_tier(network, network.neutral_style().repeat(2, 1), tier, tmp_path / "weights", steps=1)
+    own = tmp_path / "weights" / tier.tier / "styles" / "own.safetensors"
+    own.touch()
+    export_tier(network, network.neutral_style()[None], varied(tier, only="stripes"), tmp_path / "weights", steps=1)
+    assert sorted(path.stem for path in own.parent.iterdir()) == ["own", "stripes"]
+
+
 def test_a_variation_changes_one_thing(recipe: Path) -> None:
     whole = Recipe.load(recipe)
     assert varied(whole) == whole

@@ -90,13 +90,16 @@ def _write_tier(network: StyleNetwork, vectors: Tensor, recipe: Recipe, folder: 
 
 
 def _move_tier(draft: Path, folder: Path, table: dict[str, Any], tier: str) -> None:
-    """Put a tier in the place of the one before; the manifest, which vouches for the files, comes last."""
+    """Put a tier in the place of the one before; after the manifest, which vouches for the files, styles that it lacks go."""
     manifest: dict[str, Any] = read_manifest(folder) if (folder / MANIFEST).exists() else {"format": FORMAT, "tiers": {}}
+    before: dict[str, Any] = manifest["tiers"].get(tier, {})
     manifest["tiers"][tier] = table
     for file in (table["file"], *(style["file"] for style in table["styles"].values())):
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         (draft / file).replace(folder / file)
     write_manifest(folder, manifest)
+    for name in before.get("styles", {}).keys() - table["styles"].keys():
+        (folder / before["styles"][name]["file"]).unlink(missing_ok=True)
 
 
 def export_style(
