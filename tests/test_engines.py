@@ -79,6 +79,16 @@ def test_openvino_gives_the_same_bytes_alone_and_in_a_batch(bank: StyleBank) -> 
 
 
 @needs_openvino
+def test_a_named_engine_keeps_no_live_frame_waiting(bank: StyleBank) -> None:
+    engine, batch, style = open_engine("openvino", bank.network, CPU, work="live"), frames(1), bank.vectors["wave"]
+    assert isinstance(engine, WarmingEngine)
+    assert torch.equal(engine(batch, style), EagerEngine(bank.network, CPU)(batch, style))
+    assert engine.wait(60)
+    engine(batch, style)
+    assert engine.name == "openvino"
+
+
+@needs_openvino
 def test_openvino_serves_several_threads_and_forgets_old_sizes(bank: StyleBank, monkeypatch: pytest.MonkeyPatch) -> None:
     engine, style = OpenVinoEngine(bank.network), bank.vectors["wave"]
     expected = engine(frames(), style)

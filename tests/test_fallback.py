@@ -75,6 +75,15 @@ def test_warming_paints_at_once_and_swaps_when_the_faster_is_ready() -> None:
     assert torch.equal(engine(other, torch.zeros(1)), other + 2)
 
 
+def test_an_engine_that_is_wanted_whatever_it_takes_swaps_in_though_it_is_slower() -> None:
+    slow, batch = Toy(2, name="slow", seconds=0.05), frames()
+    for whatever, expected in ((False, 1), (True, 2)):
+        engine = WarmingEngine(Toy(1), maker(slow), whatever=whatever)
+        assert torch.equal(engine(batch, torch.zeros(1)), batch + 1)
+        assert engine.wait(30)
+        assert torch.equal(engine(batch, torch.zeros(1)), batch + expected)
+
+
 def test_warming_survives_an_engine_that_cannot_start_or_breaks() -> None:
     def fail() -> Engine:
         raise RuntimeError("no compiler")

@@ -45,8 +45,9 @@ def open_engine(name: str, network: StyleNetwork, device: torch.device, *, work:
 
     ``auto`` is eager for stills, which would wait longer for a compiler than for the painting. Films get the fastest engine
     that is ready in seconds, measured the first time and remembered in the user's cache folder: OpenVINO or eager on a CPU,
-    CUDA graphs of our own kernels or of PyTorch's on a GPU. Live frames are painted in eager at once, and by the faster
-    engine as soon as it is warm. ``compiled`` takes up to a minute for every size; on a GPU it replays graphs, too.
+    CUDA graphs of our own kernels or of PyTorch's on a GPU. ``compiled`` takes up to a minute for every size; on a GPU it
+    replays graphs, too. Live frames are painted in eager at once, and by the engine named, or the faster one, as soon as it is
+    warm.
 
     Raises :class:`UsageError` for an unknown name and :class:`MissingDependencyError` for an engine whose package is missing.
     """
@@ -60,15 +61,22 @@ def open_engine(name: str, network: StyleNetwork, device: torch.device, *, work:
             raise UsageError(f"engine 'openvino' paints on the CPU, not on {device}; use --device cpu or --engine auto")
         if not _has_openvino():
             raise missing_openvino()
-        return FallbackEngine([_openvino(network), eager])
+        return _named(eager, work, [_openvino(network)])
     if name == "compiled":
         fused = [_graphs(network, device, "fused")] if device.type == "cuda" else []
-        return FallbackEngine([*fused, _compiled(network, device), eager])
+        return _named(eager, work, [*fused, _compiled(network, device)])
     if work != "still" and device.type == "cuda":
         return _auto(network, device, eager, work, [_graphs(network, device, "lean"), _graphs(network, device, "plain")])
     if work != "still" and device.type == "cpu" and _has_openvino():
         return _auto(network, device, eager, work, [_openvino(network), eager])
     return FallbackEngine([eager])
+
+
+def _named(eager: Callable[[], Engine], work: Work, makers: Sequence[Callable[[], Engine]]) -> Engine:
+    """The first of ``makers`` that works, whether it is faster than eager or not."""
+    if work == "live":
+        return WarmingEngine(eager(), lambda: FallbackEngine([*makers, eager]), whatever=True)
+    return FallbackEngine([*makers, eager])
 
 
 def _auto(

@@ -28,14 +28,17 @@ class WarmingEngine:
     """Paints with ``first``; for each frame shape it meets, ``make_faster`` is warmed up in the background and takes over.
 
     It takes over only for shapes it has painted already, so no frame ever waits for a compiler, and only where it
-    was measured to be faster. An engine that keeps so many shapes and no more is warmed up again for one that it has
-    forgotten. Safe to call from several threads.
+    was measured to be faster, unless it is wanted ``whatever`` it takes. An engine that keeps so many shapes and no
+    more is warmed up again for one that it has forgotten. Safe to call from several threads.
     """
 
-    def __init__(self, first: Engine, make_faster: Callable[[], Engine], *, measured: Listener | None = None) -> None:
+    def __init__(
+        self, first: Engine, make_faster: Callable[[], Engine], *, measured: Listener | None = None, whatever: bool = False
+    ) -> None:
         self._first = first
         self._make = make_faster
         self._measured = measured
+        self._whatever = whatever
         self._faster: Engine | None = None
         self._ready: set[Shape] = set()
         self._tried: set[Shape] = set()
@@ -99,6 +102,9 @@ class WarmingEngine:
             frames, style = torch.zeros(shape, dtype=torch.uint8), torch.zeros(style_shape)
             faster(frames, style)
             self._compiling = False
+            if self._whatever:
+                self._faster = faster
+                self._ready.add(shape)
             if shape in self._ready:  # it was measured before it was forgotten
                 return
             before, after = best_seconds(self._first, frames, style), best_seconds(faster, frames, style)
