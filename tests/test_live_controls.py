@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
+import numpy as np
 import pytest
-from live_parts import Hands
+from live_parts import Hands, picture
 
 from rtstyle.errors import UsageError
+from rtstyle.frame import Frame
 from rtstyle.live.controls import Controls
 from rtstyle.live.fade import blend
 from rtstyle.live.keys import BINDINGS, Action, action_of
@@ -127,6 +131,18 @@ def test_times_are_read(text: str, seconds: float) -> None:
 def test_times_that_are_none_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match="not a time"):
         parse_seconds(text)
+
+
+def test_the_viewer_shows_that_an_output_is_lost() -> None:
+    recorder = StatsRecorder()
+    viewer = WindowViewer(Controls(Playlist.parse("wave", NAMES)), recorder, lambda: None)
+    frame = Frame(picture(90, 360, 640), 0, Fraction(1, 30), index=0)
+    before = viewer.compose(frame)
+    recorder.failed_sinks["stream to rtmp"] = "Connection refused"
+    changed = np.argwhere((viewer.compose(frame) != before).any(axis=2))
+    assert len(changed)
+    assert changed[:, 0].max() < 60
+    assert changed[:, 1].min() > 320, "in the upper right corner"
 
 
 def test_the_viewer_turns_keys_and_mouse_into_actions() -> None:

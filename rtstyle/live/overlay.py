@@ -61,7 +61,7 @@ def compose(frame: Frame, controls: Controls, figures: Figures, recording_for: f
         if line:
             right = pill(((line, INK),), size)
             lay(picture, right, bottom, cols - margin - right.size[1])
-        _status(picture, controls, size, margin, recording_for)
+        _status(picture, controls, size, margin, recording_for, tuple(figures.recorder.failed_sinks))
     if controls.message:
         _centred(picture, pill(((controls.message, INK),), size), 0.85)
     if controls.help:
@@ -85,8 +85,10 @@ def _style_pill(controls: Controls, size: int) -> Patch:
     return pill(tuple(parts), size)
 
 
-def _status(picture: Pixels, controls: Controls, size: int, margin: int, recording_for: float | None) -> None:
-    """Badges in the upper right corner, right to left."""
+def _status(
+    picture: Pixels, controls: Controls, size: int, margin: int, recording_for: float | None, lost: tuple[str, ...]
+) -> None:
+    """Badges in the upper right corner, right to left; ``lost``: outputs that failed and are gone for good."""
     left = picture.shape[1] - margin
     badges: list[Patch] = []
     if recording_for is not None:
@@ -94,6 +96,7 @@ def _status(picture: Pixels, controls: Controls, size: int, margin: int, recordi
         badges.append(pill(((f"{minutes}:{seconds:02}", INK),), size, RED))
     if controls.frozen:
         badges.append(pill((("frozen", INK),), size))
+    badges += [pill(((f"{name} lost", RED),), size) for name in lost]
     for badge in badges:
         left -= badge.size[1]
         lay(picture, badge, margin, left)
