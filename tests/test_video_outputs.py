@@ -175,6 +175,12 @@ def test_a_gif_of_a_fast_film_keeps_its_time(tmp_path: Path, untouched: Stylizer
     assert any("69 frames" in notice for notice in report.notices)
 
 
+def test_av1_takes_more_frames_a_second_than_its_encoder_admits(tmp_path: Path, untouched: Stylizer) -> None:
+    source = write_clip(tmp_path / "in.mp4", 6, rate=300, time_base=Fraction(1, 300))
+    paint_film(str(source), tmp_path / "out.mp4", untouched, FilmOptions(write=VideoOptions(codec="av1")))
+    assert read_film(tmp_path / "out.mp4").times == [Fraction(i, 300) for i in range(6)]
+
+
 @pytest.mark.parametrize("output", ["frames", "frames/", "frames/shot_%03d.jpg"])
 def test_pictures(tmp_path: Path, untouched: Stylizer, output: str) -> None:
     source = write_clip(tmp_path / "in.mkv", 5, codec="ffv1", pixel_format="bgr0")

@@ -22,10 +22,13 @@ if TYPE_CHECKING:
 BT709 = 1
 """The number of BT.709 as matrix, primaries and transfer curve alike (ISO/IEC 23091-2)."""
 
-
 GIF_TICK = Fraction(1, 100)
+
 X265_DELAY = 2
 """How many pictures x265 decodes ahead of showing them: with no more than these in the film it never learns how long that is."""
+
+SVT_RATE = Fraction(240)
+"""Frames a second: SVT-AV1 refuses more. The rate only helps it to share the bits out; the frames keep their times."""
 
 
 class FilmEncoder:
@@ -96,7 +99,10 @@ class FilmEncoder:
     def _add_stream(self, info: StreamInfo, first: Frame) -> VideoStream:
         height, width = first.size
         it = self._plan
-        stream: VideoStream = self._output.add_stream(it.encoder, rate=info.rate or 25, options=it.options)  # type: ignore[assignment]
+        rate = info.rate or Fraction(25)
+        if it.encoder == "libsvtav1":
+            rate = min(rate, SVT_RATE)
+        stream: VideoStream = self._output.add_stream(it.encoder, rate=rate, options=it.options)  # type: ignore[assignment]
         context = stream.codec_context
         context.width, context.height, context.pix_fmt = width, height, it.pixel_format
         context.time_base = stream.time_base = first.time_base
