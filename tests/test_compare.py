@@ -125,9 +125,10 @@ def test_the_reference_ends_once_it_has_passed(world: Path, tmp_path: Path) -> N
     assert worth - 1 <= done <= worth + 2 < 60
 
 
-def test_a_reference_that_has_passed_from_the_start_is_timed(world: Path) -> None:
+@pytest.mark.parametrize("size", [40, 42])
+def test_a_reference_that_has_passed_from_the_start_is_timed(world: Path, size: int) -> None:
     config = OptimizeConfig(
-        content_layers={"relu2_1": 1.0}, style_layers={"relu1_1": 1.0}, size=40, scales=1, iterations=9, painting_size=64
+        content_layers={"relu2_1": 1.0}, style_layers={"relu1_1": 1.0}, size=size, scales=1, iterations=9, painting_size=64
     )
     photo, painting = np.asarray(smooth(40, 48, 0)), np.asarray(smooth(64, 72, 9))
 
@@ -151,6 +152,8 @@ def test_a_reference_that_has_passed_from_the_start_is_timed(world: Path) -> Non
     assert found.equivalents("inverted")[0].iterations == 0
     assert found.histories["one"][-1].iteration == 1
     assert found.seconds_an_iteration > 0
+    # All of one size, in multiples of 8, or their losses could not be compared.
+    assert found.results["optimize"]["one"].picture.shape == found.results["inverted"]["one"].picture.shape == (40, 48, 3)
 
 
 def test_tiers_are_compared_with_each_other(world: Path, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import torch
@@ -129,7 +129,8 @@ def _reference(found: Comparison, name: str, loss: PictureLoss, enough: float, p
         # One iteration is made in any case, to know what it costs.
         return point.iteration == 0 or point.losses.total > enough
 
-    photo, config = found.photos[name], found.config
+    # The photo has its size already, in multiples of 8: `config.size` may be none, and others would be measured at another size.
+    photo, config = found.photos[name], replace(found.config, size=None)
     done = optimize(photo, found.painting, config, loss_network=loss.loss_network, device=loss.device, listener=listen)
     if progress is not None:
         progress(config.iterations - done.history[-1].iteration)
