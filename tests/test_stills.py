@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms, ImageOps
 
 from rtstyle.errors import SourceError, UsageError
 from rtstyle.sinks.images import write_still
@@ -25,6 +25,11 @@ def rtstyle(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", program, *map(str, arguments)], capture_output=True, text=True, timeout=100, check=False
     )
+
+
+def smooth_picture() -> Image.Image:
+    coarse = np.random.default_rng(1).integers(0, 256, (4, 5, 3), dtype=np.uint8)
+    return Image.fromarray(coarse).resize((40, 32), Image.Resampling.BICUBIC)
 
 
 @pytest.fixture
@@ -79,6 +84,37 @@ def test_wide_greys_are_not_clipped(tmp_path: Path) -> None:
     pixels, _ = read_still(tmp_path / "grey16.png")
     assert 127 <= pixels[16, 32, 0] <= 133  # a plain conversion clips it to 255
     assert pixels.max() == 255
+    Image.fromarray(ramp).save(tmp_path / "keyed.png", transparency=1)  # one grey is said to be transparent
+    keyed, alpha = read_still(tmp_path / "keyed.png")
+    assert np.array_equal(keyed, pixels)
+    assert alpha is None
+
+
+@pytest.mark.parametrize("mode", ["P", "PA", "RGBA"])
+def test_the_profile_counts_in_every_mode(tmp_path: Path, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    picture = smooth_picture().convert(mode)
+    picture.save(tmp_path / "in.tif", icc_profile=profile)
+    plain, alpha = read_still(tmp_path / "in.tif")
+    assert (alpha is not None) == (mode != "P")
+    # Any other profile would do; a converter that turns colours round shows that it is asked.
+    monkeypatch.setattr(ImageCms, "profileToProfile", lambda picture, *_, **__: ImageOps.invert(picture))
+    turned, _ = read_still(tmp_path / "in.tif")
+    assert np.array_equal(turned, 255 - plain)
+
+
+def test_no_warning_and_no_opacity_of_its_own(tmp_path: Path) -> None:
+    keyed = smooth_picture().quantize(16)
+    keyed.save(tmp_path / "keyed.png", transparency=bytes(range(0, 160, 10)))
+    Image.new("LAB", (40, 32), (128, 128, 128)).save(tmp_path / "lab.tif")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        _, alpha = read_still(tmp_path / "keyed.png")
+        pixels, none = read_still(tmp_path / "lab.tif")
+    assert alpha is not None
+    assert set(np.unique(alpha)) <= set(range(0, 160, 10))
+    assert none is None
+    assert pixels.std() == 0
 
 
 def test_many_pictures_and_styles_go_to_a_folder(tmp_path: Path, picture: Path) -> None:

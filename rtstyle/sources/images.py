@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import warnings
 from collections.abc import Iterator
@@ -30,7 +31,7 @@ def read_still(path: Path) -> tuple[Pixels, Pixels | None]:
 
     Raises :class:`UsageError` where there is no such file and :class:`SourceError` where it is no picture.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):  # pathlib's own raises where a name is too long for the system
         raise UsageError(f"no picture at {path}")
     try:
         with Image.open(path) as picture:
@@ -39,20 +40,18 @@ def read_still(path: Path) -> tuple[Pixels, Pixels | None]:
                     f"{path} has {picture.width}x{picture.height} pixels; the limit is {LARGEST_PIXELS // 1_000_000} megapixels"
                 )
             upright = ImageOps.exif_transpose(picture)
-            alpha = None
-            if "A" in upright.getbands() or "transparency" in upright.info:
-                rgba = upright.convert("RGBA")
-                alpha = np.asarray(rgba.getchannel("A"), dtype=np.uint8)
-                upright = _with_profile(rgba.convert("RGB"), upright.info.get("icc_profile"))
+            alpha = _opacity(upright)
+            upright.info.pop("transparency", None)  # Pillow would warn that it is left behind
             return np.asarray(_to_srgb(upright), dtype=np.uint8), alpha
     except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError) as error:
         raise SourceError(f"{path} is not a readable picture: {error}") from error
 
 
-def _with_profile(picture: Image.Image, profile: bytes | None) -> Image.Image:
-    if profile:
-        picture.info["icc_profile"] = profile
-    return picture
+def _opacity(picture: Image.Image) -> Pixels | None:
+    """uint8 (H, W); None for opaque pictures, and for 16-bit greys, of which Pillow would make white."""
+    if picture.mode.startswith("I") or not (picture.getbands()[-1] == "A" or "transparency" in picture.info):
+        return None
+    return np.asarray(picture.convert("RGBA").getchannel("A"), dtype=np.uint8)
 
 
 def _to_srgb(picture: Image.Image) -> Image.Image:
@@ -61,7 +60,9 @@ def _to_srgb(picture: Image.Image) -> Image.Image:
         wide = np.asarray(picture, dtype=np.float64)
         return Image.fromarray(np.rint(wide / 257.0).clip(0, 255).astype(np.uint8)).convert("RGB")
     profile = picture.info.get("icc_profile")
-    if profile and picture.mode in ("RGB", "CMYK", "L"):
+    if picture.mode not in ("RGB", "CMYK", "L"):  # the profile of a palette is that of its colours
+        picture = picture.convert("L" if picture.mode == "LA" else "RGB")
+    if profile:
         try:
             embedded = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             converted = ImageCms.profileToProfile(picture, embedded, ImageCms.createProfile("sRGB"), outputMode="RGB")
