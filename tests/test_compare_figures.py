@@ -138,6 +138,10 @@ def test_logs(tmp_path: Path) -> None:
     assert curves["live"].shape[2] == 3
     assert curves["live"].std() > 0
     assert trained_weights(log) is None
+    whole = log.read_text()
+    log.write_text(whole + "61,0.0")  # a run that is being written, or was killed
+    assert np.array_equal(draw_logs({"live": log}, OptimizeConfig())["live"], curves["live"])
+    log.write_text(whole)
     styles = (StyleSource(name="a", image="a.jpg", style_weight=2.0), StyleSource(name="b", image="b.jpg", share=3.0))
     save_checkpoint({"recipe": Recipe(style_weight=4.0, styles=styles).to_table()}, tmp_path)
     trained = trained_weights(log)

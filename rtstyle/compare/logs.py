@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +27,7 @@ def parse_logs(texts: Sequence[str]) -> dict[str, Path]:
         name, equals, file = text.partition("=")
         if not (name and equals and file):
             raise UsageError(f"'{text}' is not NAME=LOG, for example live=runs/live/log.csv")
-        if not Path(file).is_file():
+        if not os.path.isfile(file):
             raise UsageError(f"no training log at {file}")
         logs[name] = Path(file)
     return logs
@@ -55,10 +56,12 @@ def trained_weights(log: Path) -> LossConfig | None:
 def _draw(path: Path, config: LossConfig) -> Pixels:
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            rows = [row for row in csv.DictReader(file) if row.get("content") and row.get("style")]
+            # The last line may be half there: of a run that was killed, or that is being written.
+            complete = (row for row in csv.DictReader(file) if None not in row.values())
+            rows = [row for row in complete if row.get("content") and row.get("style")]
         steps = [int(row["step"]) for row in rows]
         content, style, variation = (_smooth([float(row[name]) for row in rows]) for name in ("content", "style", "variation"))
-    except (KeyError, ValueError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, KeyError, ValueError, csv.Error) as error:
         raise UsageError(f"{path} is not a training log (step, content, style, variation): {error}") from error
     if not rows:
         raise UsageError(f"{path} holds no losses")
