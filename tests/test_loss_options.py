@@ -69,6 +69,10 @@ def test_unknown_networks_and_layers_are_named(weights: dict[str, Path], tmp_pat
     with pytest.raises(WeightsError, match=r"not a readable weights file .* ResNet-18 of torchvision's") as damaged:
         LossNetwork(("relu1",), weights=tmp_path / "text.pth", name="resnet18")
     assert "\n" not in str(damaged.value)
+    for held in (torch.zeros(3), {"conv1.weight": 3}):
+        torch.save(held, tmp_path / "other.pth")
+        with pytest.raises(WeightsError, match="is not a ResNet-18 in torchvision's naming"):
+            LossNetwork(("relu1",), weights=tmp_path / "other.pth", name="resnet18")
     monkeypatch.setenv("RTSTYLE_VGG16", str(weights["vgg16"]))
     assert LossNetwork(("relu1_2",), name="vgg16")
 

@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -119,17 +120,19 @@ def load_backbone(name: str, last: int, weights: Path | None = None) -> nn.Seque
         stored = f"features.{key}" if name.startswith("vgg") else key.replace("_0.", ".0.", 1).replace("_1.", ".1.", 1)
         if stored.endswith("num_batches_tracked"):
             fitted[key] = value
-        elif stored not in state or state[stored].shape != value.shape:
+            continue
+        found = state.get(stored) if isinstance(state, Mapping) else None
+        if not isinstance(found, Tensor) or found.shape != value.shape:
             origin = weights or "the download"
             raise WeightsError(f"{origin} is not a {backbone.title} in torchvision's naming: {stored} is missing or misshapen")
-        else:
-            fitted[key] = state[stored].float()
+        fitted[key] = found.float()
     module.load_state_dict(fitted)
     return module
 
 
-def _read(path: Path, backbone: Backbone) -> Mapping[str, Tensor]:
-    if not path.is_file():
+def _read(path: Path, backbone: Backbone) -> Any:
+    """Whatever the file holds."""
+    if not os.path.isfile(path):
         raise MissingWeightsError(
             f"no loss network at {path}; give a {backbone.title} file with --loss-weights or ${backbone.variable}"
         )
@@ -147,7 +150,7 @@ def _read(path: Path, backbone: Backbone) -> Mapping[str, Tensor]:
         ) from error
 
 
-def _download(backbone: Backbone) -> Mapping[str, Tensor]:
+def _download(backbone: Backbone) -> Any:
     from torchvision.models import get_model_weights
 
     try:
