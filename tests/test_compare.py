@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from rtstyle.cli.main import app
 from rtstyle.compare.measure import compare_style
+from rtstyle.compare.methods import open_painter, parse_methods
 from rtstyle.compare.papers import NETWORKS, REFERENCE
 from rtstyle.errors import UsageError
 from rtstyle.nets import ARCHITECTURES, build_network
@@ -209,6 +210,14 @@ def test_the_losses_are_the_bundled_networks_own(world: Path, tmp_path: Path) ->
 def test_every_network_cites_its_papers() -> None:
     assert set(NETWORKS) == set(ARCHITECTURES)
     assert all(about.papers for about in (*NETWORKS.values(), REFERENCE))
+
+
+def test_the_folder_of_the_networks_may_have_a_comma_in_its_name(world: Path, tmp_path: Path) -> None:
+    shutil.copytree(world / "runs", tmp_path / "a,b")
+    (method,) = parse_methods("texture", tmp_path / "a,b")
+    painter = open_painter(method, "wave", device=torch.device("cpu"))
+    assert painter is not None
+    assert painter(np.zeros((32, 32, 3), dtype=np.uint8)).shape == (32, 32, 3)
 
 
 def test_noise_changes_the_texture_networks_picture(world: Path, tmp_path: Path) -> None:

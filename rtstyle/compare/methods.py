@@ -14,7 +14,7 @@ from rtstyle.errors import UsageError
 from rtstyle.nets import ARCHITECTURES
 from rtstyle.pixels import Pixels
 from rtstyle.styles import StyleBank, StyleMix
-from rtstyle.stylizer import Stylizer
+from rtstyle.stylizer import Look, Stylizer
 from rtstyle.weightfiles import read_manifest, weights_folder
 
 OPTIMIZE = "optimize"
@@ -97,7 +97,7 @@ def open_painter(
         bank = StyleBank.load(tier=method.name, folder=weights)
     if noise is not None and bank.network.arch == "texture":
         bank.set_noise(noise)
-    return Painter(method.name, Stylizer(bank, str(mix), device=device), bank.network.arch, describe(bank))
+    return Painter(method.name, Stylizer(bank, Look(mix=mix), device=device), bank.network.arch, describe(bank))
 
 
 def describe(bank: StyleBank) -> str:
