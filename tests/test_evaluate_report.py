@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from rtstyle.evaluate.report import (
     quality_table,
     steadiness_table,
     write_json,
+    write_report,
 )
 from rtstyle.evaluate.temporal import Steadiness
 
@@ -68,6 +70,14 @@ def test_json_comes_back(tmp_path: Path) -> None:
     write_json({"styles": [as_table(quality("wave", 0.5, 0.1))]}, path)
     assert json.loads(path.read_text())["styles"][0]["style_loss"] == 0.1
     assert [p.name for p in tmp_path.iterdir()] == ["figures.json"]
+
+
+def test_photos_whose_names_are_no_text_are_reported(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.jpg")
+    write_json({"photos": [name]}, tmp_path / "figures.json")
+    assert json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))["photos"] == [name]
+    write_report(f"<p>{name}</p>", tmp_path / "report.html")
+    assert "caf" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_a_report_that_cannot_be_written_is_refused_beforehand(tmp_path: Path) -> None:

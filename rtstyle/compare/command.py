@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
@@ -15,11 +16,13 @@ from rtstyle.compare.logs import draw_logs
 from rtstyle.compare.measure import Comparison, compare_style
 from rtstyle.compare.methods import OPTIMIZE, Method, Painter, check_styles, open_painter
 from rtstyle.compare.page import SHOWN_PHOTOS, history_curves, render
-from rtstyle.errors import SinkError, UsageError
+from rtstyle.errors import UsageError
 from rtstyle.evaluate.perceptual import find_painting, quoted_photos
+from rtstyle.evaluate.report import write_report
 from rtstyle.optimize import OptimizeConfig
 from rtstyle.perceptual.config import LossConfig
 from rtstyle.sinks.images import write_still
+from rtstyle.sinks.staging import make_folder
 from rtstyle.sources.images import read_still
 from rtstyle.training.recipe import Recipe
 from rtstyle.weightfiles import read_manifest, weights_folder
@@ -83,6 +86,7 @@ def compare(request: Request) -> list[Comparison]:
     curves = draw_logs(request.logs, request.config)
     reference = any(method.name == OPTIMIZE for method in request.methods)
     loss_network = next(iter(configs.values())).open_loss_network(request.device, request.loss_weights)
+    make_folder(request.out)
     each = sum(len(found) + reference * request.config.iterations for found in painters.values())
     comparisons: list[Comparison] = []
     with tqdm(total=len(request.sizes) * len(photos) * each, unit="step", dynamic_ncols=True) as bar:
@@ -104,7 +108,7 @@ def compare(request: Request) -> list[Comparison]:
                 _write_pictures(found, request.out)
                 comparisons.append(found)
     one_each = {painter.method: painter for found in painters.values() for painter in found}
-    _write_page(render(comparisons, one_each, _settings(request), curves), request.out / REPORT)
+    write_report(render(comparisons, one_each, _settings(request), curves), request.out / REPORT)
     return comparisons
 
 
@@ -112,7 +116,7 @@ def gather_photos(request: Request) -> list[Path]:
     """The stills, and for a folder the photos on which losses are quoted (``rtstyle evaluate quality``), ``limit`` at most."""
     photos: list[Path] = []
     for path in request.photos:
-        photos += quoted_photos(path, limit=request.limit) if path.is_dir() else [path]
+        photos += quoted_photos(path, limit=request.limit) if os.path.isdir(path) else [path]
     return photos
 
 
@@ -148,9 +152,9 @@ def _check(request: Request) -> None:
         raise UsageError("two photos have the same name; rename one of them")
     if not request.out.parent.is_dir():
         raise UsageError(f"the folder {request.out.parent} does not exist")
-    if request.out.exists() and not request.out.is_dir():
+    if os.path.exists(request.out) and not os.path.isdir(request.out):
         raise UsageError(f"{request.out} is a file; the report needs a folder")
-    if (request.out / REPORT).exists() and not request.overwrite:
+    if os.path.exists(request.out / REPORT) and not request.overwrite:
         raise UsageError(f"{request.out / REPORT} exists; use --overwrite to replace it")
 
 
@@ -188,21 +192,10 @@ def _settings(request: Request) -> dict[str, object]:
 def _write_pictures(found: Comparison, out: Path) -> None:
     """``SIZE_STYLE/PHOTO_METHOD.png``, the curves and a grid of the first photos beside them."""
     folder = out / f"{found.size}_{found.style}"
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     for method, results in found.results.items():
         for photo, result in results.items():
             write_still(result.picture, folder / f"{photo}_{method}.png")
     for photo, curve in history_curves(found).items():
         write_still(curve, folder / f"{photo}_losses.png")
     write_still(picture_grid(found, SHOWN_PHOTOS), folder / GRID)
-
-
-def _write_page(page: str, path: Path) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_text(page, encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        raise SinkError(f"cannot write {path}: {error}") from error
-    finally:
-        partial.unlink(missing_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -96,16 +97,22 @@ def check_report_path(path: Path | None, *, overwrite: bool = False) -> None:
     """Raises :class:`UsageError` where no report can be written, before minutes are spent on its figures."""
     if path is None:
         return
-    if path.is_dir():
+    if os.path.isdir(path):
         raise UsageError(f"{path} is a folder; name a file for the figures")
     check_output(path, overwrite=overwrite)
 
 
 def write_json(data: Mapping[str, Any], path: Path) -> None:
+    """Write figures with :func:`write_report`."""
+    write_report(json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n", path)
+
+
+def write_report(text: str, path: Path) -> None:
     """Write a report, whole or not at all; raises :class:`SinkError` where that fails."""
     partial = path.with_name(f".{path.name}.partial")
     try:
-        partial.write_text(json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+        # File names may hold bytes that are no text; JSON knows such an escape too.
+        partial.write_text(text, encoding="utf-8", errors="backslashreplace")
         partial.replace(path)
     except OSError as error:
         raise SinkError(f"cannot write {path}: {error}") from error
