@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rtstyle.errors import RTStyleError, UsageError
 from rtstyle.pipeline import run
-from rtstyle.sinks.images import FORMATS, ImageSink, check_still_path
+from rtstyle.sinks.images import FORMATS, ImageSink, check_new_still
 from rtstyle.sinks.staging import make_folder
 from rtstyle.sources.images import ImageSource
 from rtstyle.styles import StyleMix
@@ -41,18 +41,14 @@ def plan_stills(inputs: Sequence[Path], target: Path, mixes: Sequence[StyleMix],
                 suffix = path.suffix if path.suffix.lower() in FORMATS else ".png"
                 jobs.append((path, mix, target / f"{path.stem}_{_file_part(mix)}{suffix}"))
     else:
-        check_still_path(target)
         jobs.append((inputs[0], mixes[0], target))
-    originals = {path.resolve() for path in inputs}
     outputs: set[Path] = set()
     for _, _, out in jobs:
-        if out.resolve() in originals:
-            raise UsageError(f"the output {out} is one of the inputs; nothing is painted over its original")
         if out in outputs:
             raise UsageError(f"two pictures would both be written to {out}; give them different names or folders")
-        if os.path.exists(out) and not overwrite:
-            raise UsageError(f"{out} exists; use --overwrite to replace it")
         outputs.add(out)
+        if not is_folder or os.path.isdir(target):  # in a folder that is yet to be made nothing can be in the way
+            check_new_still(out, inputs, overwrite=overwrite)
     if is_folder:
         if os.path.exists(target) and not os.path.isdir(target):
             raise UsageError(f"{len(jobs)} pictures need a folder to go to, and {target} is a file")

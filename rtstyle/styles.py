@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import json
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -212,7 +213,7 @@ def load_style_file(path: Path, *, own_network: bool = True) -> StyleFile:
     take all memory. Raises :class:`MissingWeightsError` where the file is absent, :class:`WeightsError` where it is not one of
     ours or not to be had.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise MissingWeightsError(f"no style file at {path}")
     tensors, metadata = read_tensors(path, None)
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,7 @@ def network_sha256(network: torch.nn.Module) -> str:
 
 def read_tensors(path: Path, sha256: str | None) -> tuple[dict[str, Tensor], dict[str, str]]:
     """All tensors (as float32) and the metadata of a safetensors file, checked against ``sha256``."""
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise WeightsError(f"{path} is missing; install rtstyle again, or rebuild the weights (train/README.md)")
     if sha256 is not None and sha256_of(path) != sha256:
         raise WeightsError(

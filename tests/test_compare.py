@@ -239,6 +239,9 @@ def test_noise_changes_the_texture_networks_picture(world: Path, tmp_path: Path)
         ({"--size": 16}, "a size of 16 is too small"),
         ({"--out": "absent/folder"}, "the folder absent does not exist"),
         ({"--log": "x"}, "not NAME=LOG"),
+        ({"--log": "a=" + 300 * "x"}, "no training log at xxx"),
+        ({"--out": 300 * "x"}, "cannot be made"),
+        ({"--methods": "mine=" + 300 * "x"}, "no style file at xxx"),
     ],
 )
 def test_what_is_missing_is_said_before_any_work(world: Path, tmp_path: Path, changes: dict[str, Any], said: str) -> None:

@@ -261,6 +261,8 @@ def test_a_style_file_is_told_from_the_style_of_its_name(
         (["temporal", "{photos}/0.png", "--json", "{photos}/absent/x.json"], UsageError, "does not exist"),
         (["gallery", "{photos}/absent.png", "--out", "{photos}/out.png"], UsageError, "absent.png"),
         (["gallery", "{photos}/0.png", "--out", "{photos}/out.txt"], UsageError, "out.txt"),
+        (["gallery", "{photos}/0.png", "--out", "{photos}/0.png", "--overwrite"], UsageError, "painted over its original"),
+        (["gallery", "{photos}/0.png", "--out", "{photos}/" + 300 * "x" + ".png"], UsageError, "choose a shorter name"),
     ],
 )
 def test_mistakes_are_named(

@@ -236,6 +236,9 @@ def test_an_interrupted_command_keeps_what_there_is(
     [
         (lambda args, folder: [*args[:3], str(folder / "out.xyz")], "legal: .jpg"),
         (lambda args, folder: [*args[:3], args[1]], "one of the inputs"),
+        (lambda args, folder: [*args[:3], str(folder / f"{249 * 'x'}.png")], "choose a shorter name"),
+        (lambda args, folder: [args[0], 300 * "x", *args[2:]], "no picture at xxx"),
+        (lambda args, folder: [*args, "--loss-weights", 300 * "x"], "no loss network at xxx"),
         (lambda args, folder: [*args, "--curve", str(folder / "c.jpg")], "written as PNG"),
         (lambda args, folder: [*args[:3], str(folder / "o.png"), "--curve", str(folder / "o.png")], "both be written"),
         (lambda args, folder: [*args, "--every", "150"], "out_0150.png exists"),
@@ -243,7 +246,7 @@ def test_an_interrupted_command_keeps_what_there_is(
         (lambda args, folder: [args[0], "absent.png", *args[2:]], "no picture at absent.png"),
         (lambda args, folder: [*args, "--start", "black"], "legal: content, noise"),
     ],
-    ids=["suffix", "input", "curve", "both", "every", "weights", "absent", "start"],
+    ids=["suffix", "input", "long-out", "long-in", "long-weights", "curve", "both", "every", "weights", "absent", "start"],
 )
 def test_the_command_refuses(files: tuple[str, str], tmp_path: Path, change: Callable[..., list[str]], said: str) -> None:
     (tmp_path / "out_0150.png").write_bytes(b"somebody's")

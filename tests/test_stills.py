@@ -152,6 +152,7 @@ def test_a_bad_picture_does_not_stop_the_others(tmp_path: Path, picture: Path) -
         (["{in}", "{dir}/exists.png"], "--overwrite"),
         (["{in}", "{dir}/exists.png", "{dir}/notes"], "and {dir}/notes is a file"),
         (["{in}", "{dir}/out.gif"], "legal: .jpg"),
+        (["{in}", "{dir}/" + 249 * "x" + ".png"], "choose a shorter name"),
         (["{in}", "{dir}/out.png", "--style", "skream"], "did you mean scream"),
         (["{in}", "{dir}/out.png", "--device", "cuda:7"], "use --device cpu or auto"),
         (["{in}", "{dir}/out.png", "--device", "tpu"], "device"),

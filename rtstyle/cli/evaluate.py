@@ -166,15 +166,12 @@ def gallery(
 ) -> None:
     """One picture of all styles on the same photos."""
     from rtstyle.config import parse_size
-    from rtstyle.errors import UsageError
     from rtstyle.evaluate import report
     from rtstyle.evaluate.painters import open_painters
-    from rtstyle.sinks.images import check_still_path, write_still
+    from rtstyle.sinks.images import check_new_still, write_still
     from rtstyle.sources.images import read_still
 
-    check_still_path(out)
-    if out.exists() and not overwrite:
-        raise UsageError(f"{out} exists; use --overwrite to replace it")
+    check_new_still(out, photos, overwrite=overwrite)
     size = parse_size(cell)
     pictures = [read_still(path)[0] for path in photos]
     _, painters = open_painters(style, tier=tier.value, device=device, weights=weights, strength=strength)

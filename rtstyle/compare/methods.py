@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -83,7 +84,7 @@ def open_painter(
     """
     if method.file:
         path = Path(method.file.replace(PLACEHOLDER, style))
-        if not path.is_file():
+        if not os.path.isfile(path):
             if PLACEHOLDER in method.file:
                 return None
             raise UsageError(f"no style file at {path} for method {method.name}")

@@ -14,6 +14,7 @@ Either loss alone rewards a trivial answer (the photo itself, the painting itsel
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,7 +65,7 @@ def quoted_photos(folder: Path, *, limit: int = QUOTED_PHOTOS) -> list[Path]:
 
 def find_painting(folder: Path, style: str) -> Path:
     """The picture in ``folder`` called ``style`` (any suffix); raises :class:`UsageError` where there is none."""
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise UsageError(f"no folder of paintings at {folder}")
     for path in sorted(folder.iterdir()):
         if path.stem == style and path.suffix.lower() in PICTURE_SUFFIXES:

@@ -14,7 +14,7 @@ from rtstyle.optimize.config import OptimizeConfig
 from rtstyle.optimize.curves import draw_history
 from rtstyle.optimize.descent import Optimised, Point, optimize
 from rtstyle.pixels import Pixels
-from rtstyle.sinks.images import check_still_path, write_still
+from rtstyle.sinks.images import check_new_still, write_still
 from rtstyle.sources.images import read_still
 
 
@@ -61,13 +61,8 @@ def paint_slowly(
 def _check(photo: Path, painting: Path, pictures: Sequence[Path], curve: Path | None, overwrite: bool) -> None:
     targets = [*pictures, curve] if curve is not None else [*pictures]
     for target in targets:
-        check_still_path(target)
+        check_new_still(target, (photo, painting), overwrite=overwrite)
     if curve is not None and curve.suffix.lower() != ".png":
         raise UsageError(f"the curve is written as PNG, not as '{curve.name}'")
     if curve is not None and curve.resolve() in {picture.resolve() for picture in pictures}:
         raise UsageError(f"a picture and the curve would both be written to {curve}")
-    for target in targets:
-        if target.resolve() in (photo.resolve(), painting.resolve()):
-            raise UsageError(f"the output {target} is one of the inputs; nothing is painted over its original")
-        if target.exists() and not overwrite:
-            raise UsageError(f"{target} exists; use --overwrite to replace it")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -13,6 +15,7 @@ from PIL import Image
 from rtstyle.errors import SinkError, UsageError
 from rtstyle.frame import Frame, StreamInfo
 from rtstyle.pixels import Pixels
+from rtstyle.sinks.staging import check_output
 
 FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
     ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
@@ -34,6 +37,14 @@ def check_still_path(path: Path) -> None:
         raise UsageError(f"the folder {path.parent} does not exist")
 
 
+def check_new_still(path: Path, inputs: Iterable[Path], *, overwrite: bool) -> None:
+    """Refuse, before any work, a still that cannot be written or would replace what it should not; raises :class:`UsageError`."""
+    check_still_path(path)
+    if path.resolve() in {original.resolve() for original in inputs}:
+        raise UsageError(f"the output {path} is one of the inputs; nothing is painted over its original")
+    check_output(path, overwrite=overwrite)
+
+
 def write_still(pixels: Pixels, path: Path, *, alpha: Pixels | None = None) -> None:
     """Write uint8 (H, W, 3), with alpha uint8 (H, W) where the format has it; whole or not at all.
 
@@ -50,7 +61,8 @@ def write_still(pixels: Pixels, path: Path, *, alpha: Pixels | None = None) -> N
     except (OSError, ValueError) as error:
         raise SinkError(f"cannot write {path}: {error}") from error
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # absent once moved; a name too long for the system cannot even be asked for
+            partial.unlink()
 
 
 class ImageSink:
