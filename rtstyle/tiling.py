@@ -9,6 +9,7 @@ applied when the next layer reads. The result differs from a painting in one pie
 from __future__ import annotations
 
 import copy
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -20,6 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from rtstyle.errors import RTStyleError
 from rtstyle.nets import StyleNetwork
 from rtstyle.nets.layers import ConvLayer, NormedConv, ResidualBlock, StyleReader, UpsampledConv
 from rtstyle.nets.transformer import TransformerNet
@@ -64,7 +66,8 @@ def paint_large(
 ) -> Pixels:
     """Paint one uint8 (H, W, 3) picture in the style (D,), ``into`` an array of its shape if there is one.
 
-    The network's features are kept as float16, in the temporary folder where memory would be too small for them.
+    The network's features are kept as float16, in the temporary folder where memory would be too small for them. Raises
+    :class:`RTStyleError` where that is too full.
     """
     painted = np.empty_like(picture) if into is None else into
     device = device or torch.device("cpu")
@@ -84,7 +87,9 @@ class _Features:
             self.data = torch.empty(shape, dtype=torch.float16)
         else:
             folder = files.enter_context(tempfile.TemporaryDirectory(prefix="rtstyle-", ignore_cleanup_errors=True))
-            self.data = torch.from_numpy(np.memmap(Path(folder) / "features", dtype=np.float16, mode="w+", shape=shape))
+            file = Path(folder) / "features"
+            _reserve(file, 2 * channels * height * width)
+            self.data = torch.from_numpy(np.memmap(file, dtype=np.float16, mode="r+", shape=shape))
         self.gain: Tensor | None = None
         self.bias: Tensor | None = None
         self.relu = False
@@ -102,6 +107,23 @@ class _Features:
     def put(self, top: int, x: Tensor) -> None:
         """Store (1, C, h, W) from row ``top`` on."""
         self.data[top : top + x.shape[2]] = x[0].permute(1, 0, 2).to("cpu", torch.float16)
+
+
+def _reserve(path: Path, size: int) -> None:
+    """Make a file of ``size`` bytes that are really there; raises :class:`RTStyleError` where the disk is too full.
+
+    Where a file has holes, a full disk ends the program by a signal, in the middle of the painting.
+    """
+    try:
+        with path.open("wb") as file:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, size)
+            file.truncate(size)
+    except OSError as error:
+        raise RTStyleError(
+            f"no room for {size / 1e9:.1f} GB in {tempfile.gettempdir()} ({error.strerror}), which a picture of this size needs; "
+            "name another folder in $TMPDIR"
+        ) from error
 
 
 class _Moments:

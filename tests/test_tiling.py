@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from rtstyle import tiling
+from rtstyle.errors import RTStyleError
 from rtstyle.nets.transformer import NetConfig, TransformerNet
 from rtstyle.pixels import Pixels
 from rtstyle.styles import StyleBank
@@ -64,6 +68,13 @@ def test_features_on_disk_change_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
     in_memory = paint_large(bank.network, image, style)  # type: ignore[arg-type]
     monkeypatch.setattr(tiling, "RAM_VALUES", 0)
     assert np.array_equal(paint_large(bank.network, image, style), in_memory)  # type: ignore[arg-type]
+
+    def full(*_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", full, raising=False)
+    with pytest.raises(RTStyleError, match=r"no room for .* GB in .*No space left.*TMPDIR"):
+        paint_large(bank.network, image, style)  # type: ignore[arg-type]
 
 
 def test_the_stylizer_paints_large_pictures_in_strips_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
