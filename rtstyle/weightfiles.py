@@ -48,8 +48,11 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Put a manifest in place of the one there, whole or not at all."""
     partial = folder / f"{MANIFEST}.partial"
-    partial.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    partial.replace(folder / MANIFEST)
+    try:
+        partial.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        partial.replace(folder / MANIFEST)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def record_metrics(folder: Path, tier: str, metrics: Mapping[str, Mapping[str, float]]) -> None:
@@ -82,11 +85,11 @@ def read_tensors(path: Path, sha256: str | None) -> tuple[dict[str, Tensor], dic
     """All tensors (as float32) and the metadata of a safetensors file, checked against ``sha256``."""
     if not os.path.isfile(path):
         raise WeightsError(f"{path} is missing; install rtstyle again, or rebuild the weights (train/README.md)")
-    if sha256 is not None and sha256_of(path) != sha256:
-        raise WeightsError(
-            f"{path} was changed since it was exported (its sha256 differs from the manifest's); install rtstyle again"
-        )
     try:
+        if sha256 is not None and sha256_of(path) != sha256:
+            raise WeightsError(
+                f"{path} was changed since it was exported (its sha256 differs from the manifest's); install rtstyle again"
+            )
         with safe_open(path, framework="pt") as file:
             return {key: file.get_tensor(key).float() for key in file.keys()}, file.metadata() or {}  # noqa: SIM118
     except (SafetensorError, OSError) as error:

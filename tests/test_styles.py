@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from rtstyle.nets.transformer import NetConfig, TransformerNet
 from rtstyle.styles import StyleBank, StyleEntry, StyleMix, load_style_file
 from rtstyle.training.export import export_style, export_tier
 from rtstyle.training.recipe import Recipe, StyleSource
-from rtstyle.weightfiles import MANIFEST, weights_folder
+from rtstyle.weightfiles import MANIFEST, record_metrics, weights_folder
 
 TINY = NetConfig(width=2, blocks=0, deep_blocks=1)
 
@@ -80,6 +82,18 @@ def test_altered_weights_are_refused(tier: Path) -> None:
     file.write_bytes(bytes(data))
     with pytest.raises(WeightsError, match="was changed"):
         StyleBank.load(folder=tier)
+
+
+def test_a_manifest_that_cannot_be_replaced_stays(tier: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = {path.name: path.read_bytes() for path in tier.iterdir() if path.is_file()}
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(WeightsError, match=r"cannot write to .* give --weights a folder of your own"):
+        record_metrics(tier, "live", {})
+    assert {path.name: path.read_bytes() for path in tier.iterdir() if path.is_file()} == before
 
 
 def test_missing_and_damaged_files_are_named(tier: Path) -> None:
