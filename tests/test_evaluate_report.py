@@ -114,6 +114,12 @@ def test_the_gallery_shows_every_style_on_every_photo() -> None:
     assert (names < 128).any(), "no name is written"
 
 
+def test_the_gallery_is_no_wider_than_its_styles() -> None:
+    photo = np.full((40, 60, 3), 90, np.uint8)
+    few, many = (gallery([photo], {"same": lambda batch: batch}, cell=(40, 40), columns=columns) for columns in (2, 9))
+    assert np.array_equal(few, many)
+
+
 def test_the_gallery_crops_in_the_middle_and_keeps_proportions() -> None:
     photo = np.zeros((40, 200, 3), np.uint8)
     photo[:, 80:120] = 255

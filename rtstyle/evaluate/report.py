@@ -128,6 +128,7 @@ def gallery(photos: Sequence[Pixels], painters: Mapping[str, Painter], *, cell: 
     crops = np.stack([_centre_crop(photo, cell) for photo in photos])
     strips = {"": crops, **{name: painter(crops) for name, painter in painters.items()}}
     height, width = cell[0] + LABEL + GAP, len(photos) * (cell[1] + GAP)
+    columns = min(columns, len(strips))
     lines = math.ceil(len(strips) / columns)
     sheet = Image.new("RGB", (columns * (width + 2 * GAP) - GAP, lines * height + GAP), "white")
     draw = ImageDraw.Draw(sheet)
