@@ -188,6 +188,12 @@ def test_other_files_and_bombs_are_refused(tmp_path: Path) -> None:
     (tmp_path / "text.png").write_text("no picture")
     with pytest.raises(SourceError, match="not a readable picture"):
         read_still(tmp_path / "text.png")
+    Image.new("RGB", (32, 32)).save(tmp_path / "texture.dds")
+    texture = bytearray((tmp_path / "texture.dds").read_bytes())
+    texture[80:84] = bytes(4)  # no kind of pixels at all
+    (tmp_path / "texture.dds").write_bytes(texture)
+    with pytest.raises(SourceError, match="not a readable picture: Unknown pixel format"):
+        read_still(tmp_path / "texture.dds")
     Image.new("1", (30_000, 12_000)).save(tmp_path / "bomb.png")
     with pytest.raises(SourceError, match=r"megapixels|not a readable"):
         read_still(tmp_path / "bomb.png")

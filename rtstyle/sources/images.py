@@ -20,6 +20,8 @@ from rtstyle.frame import Frame, StreamInfo
 from rtstyle.pixels import Pixels
 
 LARGEST_PIXELS = 300_000_000
+UNREADABLE = (OSError, SyntaxError, ValueError, NotImplementedError, MemoryError, struct.error, Image.DecompressionBombError)
+"""What Pillow raises for damaged files, and for kinds that it knows only by name."""
 # Pillow warns at 90 megapixels and stops at twice that; a picture of 12,000 x 8,000 is legal here, a bomb is not.
 if Image.MAX_IMAGE_PIXELS is not None:
     Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, LARGEST_PIXELS)
@@ -43,8 +45,8 @@ def read_still(path: Path) -> tuple[Pixels, Pixels | None]:
             alpha = _opacity(upright)
             upright.info.pop("transparency", None)  # Pillow would warn that it is left behind
             return np.asarray(_to_srgb(upright), dtype=np.uint8), alpha
-    except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError) as error:
-        raise SourceError(f"{path} is not a readable picture: {error}") from error
+    except UNREADABLE as error:
+        raise SourceError(f"{path} is not a readable picture: {str(error) or type(error).__name__}") from error
 
 
 def _opacity(picture: Image.Image) -> Pixels | None:
