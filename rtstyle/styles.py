@@ -37,7 +37,7 @@ class StyleMix:
     def parse(cls, text: str) -> StyleMix:
         """Read ``name[:share][,name[:share]...]``; shares are scaled to a sum of 1.
 
-        Raises :class:`UsageError` for an empty name or a share that is not a positive number.
+        Raises :class:`UsageError` for an empty name, a share that is no number from 0 up, and shares that are all 0.
         """
         shares: dict[str, float] = {}
         for item in text.split(","):

@@ -12,7 +12,7 @@ from PIL import Image
 
 from rtstyle.compare.facts import EQUIVALENT, FACTS
 from rtstyle.compare.figures import cost_rows, equivalent_text, speedup, summary_rows
-from rtstyle.compare.measure import Comparison, Result
+from rtstyle.compare.measure import Comparison
 from rtstyle.compare.methods import OPTIMIZE, Painter
 from rtstyle.compare.papers import NETWORKS, REFERENCE, About
 from rtstyle.compare.stylesheet import STYLESHEET
@@ -127,16 +127,12 @@ def _grid(comparison: Comparison) -> str:
     lines = ["".join(f"<th>{escape(name)}</th>" for name in ("photo", *comparison.results))]
     for photo in list(comparison.photos)[:SHOWN_PHOTOS]:
         cells: list[tuple[Pixels, str]] = [(comparison.photos[photo], photo)]
-        cells += [(_picture(results[photo]), f"{photo}, {method}") for method, results in comparison.results.items()]
+        cells += [(results[photo].picture, f"{photo}, {method}") for method, results in comparison.results.items()]
         lines.append("".join(f"<td>{_image(pixels, alt)}</td>" for pixels, alt in cells))
     rows = "".join(f"<tr>{line}</tr>" for line in lines)
     painting = _image(_small(comparison.painting), f"the painting: {comparison.style}")
     caption = f"<figcaption>the painting, {escape(comparison.style)}</figcaption>"
     return f'<figure>{painting}{caption}</figure><div class="wide"><table class="grid">{rows}</table></div>'
-
-
-def _picture(result: Result) -> Pixels:
-    return result.picture
 
 
 def _small(pixels: Pixels) -> Pixels:
