@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import save_file
+from typer.testing import CliRunner
 
+from rtstyle.cli.main import app
 from rtstyle.errors import MissingWeightsError, UnknownStyleError, UsageError, WeightsError
 from rtstyle.nets.transformer import NetConfig, TransformerNet
 from rtstyle.styles import StyleBank, StyleEntry, StyleMix, load_style_file
@@ -82,6 +84,15 @@ def test_altered_weights_are_refused(tier: Path) -> None:
     file.write_bytes(bytes(data))
     with pytest.raises(WeightsError, match="was changed"):
         StyleBank.load(folder=tier)
+
+
+def test_the_list_says_what_is_known_of_a_style(tier: Path) -> None:
+    manifest = json.loads((tier / MANIFEST).read_text())
+    first, *_ = manifest["tiers"]["live"]["styles"]
+    manifest["tiers"]["live"]["styles"][first] |= {"title": "A Title", "artist": "", "year": "1901"}
+    (tier / MANIFEST).write_text(json.dumps(manifest))
+    listed = CliRunner().invoke(app, ["styles", "--weights", str(tier)])
+    assert listed.output.splitlines()[0].split("  ")[-2:] == ["A Title, 1901", "[live]"]
 
 
 def test_a_manifest_that_cannot_be_replaced_stays(tier: Path, monkeypatch: pytest.MonkeyPatch) -> None:

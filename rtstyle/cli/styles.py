@@ -20,4 +20,5 @@ def styles(weights: WeightsOption = None) -> None:
             about[name] = style
     width = max((len(name) for name in about), default=0)
     for name, style in about.items():
-        typer.echo(f"{name:<{width}}  {style['title']}, {style['artist']}, {style['year']}  [{', '.join(tiers[name])}]")
+        said = ", ".join(filter(None, (style.get(key) for key in ("title", "artist", "year"))))
+        typer.echo(f"{name:<{width}}  {said}  [{', '.join(tiers[name])}]")
