@@ -21,7 +21,7 @@ Job = tuple[Path, StyleMix, Path]
 def plan_stills(inputs: Sequence[Path], target: Path, mixes: Sequence[StyleMix], *, overwrite: bool) -> list[Job]:
     """Decide every output before any work.
 
-    One picture in one style may go to a file; several need a folder (made when missing) and are named
+    One picture in one style may go to a file; several need a folder, which may be missing, and are named
     ``PICTURE_STYLE.EXT``. Raises :class:`UsageError` for a missing input, an output that exists (without
     ``overwrite``) or is an input, and a name that no format has.
     """
@@ -49,16 +49,19 @@ def plan_stills(inputs: Sequence[Path], target: Path, mixes: Sequence[StyleMix],
         outputs.add(out)
         if not is_folder or os.path.isdir(target):  # in a folder that is yet to be made nothing can be in the way
             check_new_still(out, inputs, overwrite=overwrite)
-    if is_folder:
-        if os.path.exists(target) and not os.path.isdir(target):
-            raise UsageError(f"{len(jobs)} pictures need a folder to go to, and {target} is a file")
-        make_folder(target)
+    if is_folder and os.path.exists(target) and not os.path.isdir(target):
+        raise UsageError(f"{len(jobs)} pictures need a folder to go to, and {target} is a file")
     return jobs
 
 
 def paint_stills(jobs: Sequence[Job], stylizer: Stylizer) -> Iterator[tuple[Job, RTStyleError | None]]:
-    """Paint one after the other, each result as it comes; a bad picture does not stop the others."""
+    """Paint one after the other, each result as it comes; a bad picture does not stop the others.
+
+    The folder for several is made where it is missing; raises :class:`UsageError` where it cannot be made.
+    """
     look = stylizer.look
+    for folder in {out.parent for _, _, out in jobs}:
+        make_folder(folder)
     for job in jobs:
         path, mix, out = job
         stylizer.look = look.changed(mix=mix)

@@ -154,6 +154,7 @@ def test_a_bad_picture_does_not_stop_the_others(tmp_path: Path, picture: Path) -
         (["{in}", "{dir}/out.gif"], "legal: .jpg"),
         (["{in}", "{dir}/" + 249 * "x" + ".png"], "choose a shorter name"),
         (["{in}", "{dir}/out.png", "--style", "skream"], "did you mean scream"),
+        (["{in}", "{dir}/out", "--style", "wave,skream"], "did you mean scream"),
         (["{in}", "{dir}/out.png", "--device", "cuda:7"], "use --device cpu or auto"),
         (["{in}", "{dir}/out.png", "--device", "tpu"], "device"),
     ],
@@ -172,8 +173,9 @@ def test_mistakes_get_one_line_and_leave_nothing(tmp_path: Path, picture: Path, 
 
 def test_a_folder_that_cannot_be_made_is_one_clear_line(tmp_path: Path, picture: Path) -> None:
     (tmp_path / "out").symlink_to(tmp_path / "nowhere" / "out")
+    jobs = plan_stills([picture], tmp_path / "out", [StyleMix.parse("wave"), StyleMix.parse("scream")], overwrite=False)
     with pytest.raises(UsageError, match=r"the folder .*out cannot be made"):
-        plan_stills([picture], tmp_path / "out", [StyleMix.parse("wave"), StyleMix.parse("scream")], overwrite=False)
+        next(paint_stills(jobs, Stylizer(StyleBank.load(), "wave")))
 
 
 def test_a_large_picture_is_read_without_a_warning(tmp_path: Path) -> None:
