@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from typer.testing import CliRunner
 
 from rtstyle.cli.main import app
 from rtstyle.errors import RTStyleError, SourceError
+from rtstyle.interrupt import ending_signals
 from rtstyle.pixels import Pixels
 from rtstyle.sources.device import DeviceSource, screen
 
@@ -193,7 +193,7 @@ def test_without_a_display_and_outputs_it_says_what_to_do(clip: Path) -> None:
     assert "--record" in err
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", ending_signals())
 def test_ctrl_c_and_a_closed_terminal_close_every_file(clip: Path, tmp_path: Path, number: int) -> None:
     film = tmp_path / "out.mp4"
     with running("--source", str(clip), "--loop", "--no-window", "--record", str(film)) as process:
