@@ -97,8 +97,9 @@ class OpenVinoEngine:
                 requests[i % room].start(pictures[i], styles[i])
 
     def _key(self, height: int, width: int, *, many: bool) -> tuple[int, int, bool]:
-        # A film's short last batch is not worth a graph of its own.
-        return height, width, many or (height, width, True) in self._plans
+        # A film's short last batch is not worth a graph of its own; who began with single pictures has one for them.
+        alone = (height, width, False)
+        return (height, width, True) if many or (alone not in self._plans and (height, width, True) in self._plans) else alone
 
     def _plan(self, height: int, width: int, *, many: bool) -> list[_Request]:
         """The requests of the graph for this size, compiled when first asked for."""
