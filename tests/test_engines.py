@@ -89,18 +89,6 @@ def test_a_named_engine_keeps_no_live_frame_waiting(bank: StyleBank) -> None:
 
 
 @needs_openvino
-def test_single_pictures_keep_their_graph_and_a_short_last_batch_gets_none(bank: StyleBank) -> None:
-    style = bank.vectors["wave"]
-    for counts, graphs in (((1, 3, 1), 2), ((3, 1), 1)):
-        engine = OpenVinoEngine(bank.network)
-        for count in counts:
-            engine(frames(count), style)
-        assert len(engine._plans) == graphs
-        (_, _, many), _ = next(reversed(engine._plans.items()))  # the latest used
-        assert many is (graphs == 1)
-
-
-@needs_openvino
 def test_openvino_serves_several_threads_and_forgets_old_sizes(bank: StyleBank, monkeypatch: pytest.MonkeyPatch) -> None:
     engine, style = OpenVinoEngine(bank.network), bank.vectors["wave"]
     expected = engine(frames(), style)
