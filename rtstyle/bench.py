@@ -3,7 +3,7 @@
 Every case runs once before anything is timed. Cases then take turns in one process, so that whatever else the machine does
 falls on all of them alike; in each turn a case runs twice, as a film or a camera would have it run on and on, and the second
 time counts. The median and the 95th percentile of the turns are reported. The engines copy their result
-to the CPU, so a GPU has finished when a call returns. There, a second call in each turn does one stage after the other, the
+to the CPU, so a GPU has finished when a call returns. There, a third call in each turn does one stage after the other, the
 device waited for at the end of each: upload, network, download. The network's benchmark needs neither av nor cv2 nor gradio.
 """
 
