@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import logging
+import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -86,6 +88,34 @@ def test_a_named_engine_keeps_no_live_frame_waiting(bank: StyleBank) -> None:
     assert engine.wait(60)
     engine(batch, style)
     assert engine.name == "openvino"
+
+
+@needs_openvino
+def test_single_pictures_keep_their_graph_and_a_short_last_batch_gets_none(bank: StyleBank) -> None:
+    style = bank.vectors["wave"]
+    for counts, graphs in (((1, 3, 1), 2), ((3, 1), 1)):
+        engine = OpenVinoEngine(bank.network)
+        for count in counts:
+            engine(frames(count), style)
+        assert len(engine._plans) == graphs
+        (_, _, many), _ = next(reversed(engine._plans.items()))  # the latest used
+        assert many is (graphs == 1)
+
+
+@needs_openvino
+def test_a_signal_comes_through_after_engines_have_come_and_gone(bank: StyleBank) -> None:
+    seen: list[int] = []
+    previous = signal.signal(signal.SIGINT, lambda number, _: seen.append(number))
+    try:
+        engine = OpenVinoEngine(bank.network)
+        for _ in range(2):  # each one is there before the last one goes
+            engine = OpenVinoEngine(bank.network)
+        del engine
+        gc.collect()
+        signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    assert seen == [signal.SIGINT]
 
 
 @needs_openvino

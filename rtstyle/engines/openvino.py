@@ -12,6 +12,7 @@ dB at strength 1.5: its ranges hold for what they were measured on only. With th
 from __future__ import annotations
 
 import copy
+import functools
 import importlib
 import os
 import threading
@@ -55,7 +56,7 @@ class OpenVinoEngine:
             self._ov: Any = importlib.import_module("openvino")
         except ImportError:
             raise missing_openvino() from None
-        self._core = self._ov.Core()
+        self._core = shared_core()
         self.threads = threads or os.cpu_count() or 1
         self.preferred_batch = REQUESTS_PER_STREAM * self.threads
         if precision == "auto":
@@ -97,9 +98,11 @@ class OpenVinoEngine:
                 requests[i % room].start(pictures[i], styles[i])
 
     def _key(self, height: int, width: int, *, many: bool) -> tuple[int, int, bool]:
+        alone, together = (height, width, False), (height, width, True)
+        if many:
+            return together
         # A film's short last batch is not worth a graph of its own; who began with single pictures has one for them.
-        alone = (height, width, False)
-        return (height, width, True) if many or (alone not in self._plans and (height, width, True) in self._plans) else alone
+        return together if together in self._plans and alone not in self._plans else alone
 
     def _plan(self, height: int, width: int, *, many: bool) -> list[_Request]:
         """The requests of the graph for this size, compiled when first asked for."""
@@ -184,6 +187,16 @@ class _Request:
             whole = np.empty((1, 2 * rows, 2 * columns, 3), np.uint8)
             from_cells(self._received, whole)
             painted[...] = whole[0, :height, :width]
+
+
+@functools.cache
+def shared_core() -> Any:
+    """The process's one ``openvino.Core``.
+
+    Each one puts a signal stack of its own in the place of the thread's, and takes it away when it goes. Where the first of
+    two goes first, the second brings back the first's, which is no more: the next signal, Ctrl-C say, then kills the process.
+    """
+    return importlib.import_module("openvino").Core()
 
 
 def missing_openvino() -> MissingDependencyError:
