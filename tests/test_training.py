@@ -246,14 +246,16 @@ def test_command_line_names_what_is_wrong(tmp_path: Path, painting: Path, photo_
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("trained", ['trains = "all"', 'trains = "photo_term"\nstrength_share = 1'])
 def test_data_parallel_training_through_torchrun(
-    tmp_path: Path, painting: Path, photo_folder: Path, loss_weights: Path, repository: Path
+    tmp_path: Path, painting: Path, photo_folder: Path, loss_weights: Path, repository: Path, trained: str
 ) -> None:
     recipe = tmp_path / "tiny.toml"
     recipe.write_text(
-        'steps = 3\nbatch_size = 1\nimage_size = 64\nphoto_scale = [64, 96]\n[net]\nwidth = 2\nblocks = 0\ndeep_blocks = 1\n'
+        f"{trained}\nsteps = 3\nbatch_size = 1\nimage_size = 64\nphoto_scale = [64, 96]\n"
+        "[net]\nwidth = 2\nblocks = 0\ndeep_blocks = 1\n"
         f'[[styles]]\nname = "stripes"\nimage = "{painting.name}"\n'
-    )  # fmt: skip
+    )
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     script = [str(repository / "train" / "collection.py"), str(recipe)]
     inputs = ["--paintings", str(painting.parent), "--content", str(photo_folder), "--loss-weights", str(loss_weights)]

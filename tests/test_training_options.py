@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import itertools
 import math
 from pathlib import Path
@@ -19,6 +21,7 @@ from rtstyle.errors import UsageError
 from rtstyle.nets import build_network
 from rtstyle.styles import StyleBank, StyleMix
 from rtstyle.training.command import Request, build_recipe, learn
+from rtstyle.training.data import as_batch, load_picture
 from rtstyle.training.loop import Trainer
 from rtstyle.training.recipe import Recipe
 from rtstyle.training.teacher import Lessons
@@ -110,6 +113,31 @@ def test_every_worker_has_a_seed_of_its_own(tmp_path: Path, weights: dict[str, P
 
 def test_muon_is_refused_where_the_network_stays(tmp_path: Path, weights: dict[str, Path]) -> None:
     recipe, given = recipe_for(tmp_path, optimizer="muon")
+    with pytest.raises(UsageError, match="add --full"):
+        train(recipe, given, loss_weights=weights["vgg19"], freeze_network=True)
+
+
+def test_only_what_gives_the_photo_back_is_trained(tmp_path: Path, weights: dict[str, Path]) -> None:
+    bank = StyleBank.load(tier="live")
+    net = dataclasses.asdict(bank.network.config)
+    changes = {"trains": "photo_term", "strength_share": 1.0, "learning_rate": 0.004, "content_weight": 0.0, "style_weight": 0.0}
+    recipe, given = recipe_for(tmp_path, net=net, steps=10, batch_size=4, warmup=1, **changes)
+    style = bank.vectors["wave"][None]
+    for norm in bank.network.norms():
+        norm.photo_gain.data *= 0.9
+    before = copy.deepcopy(bank.network).eval()
+    trainer = Trainer(recipe, network=bank.network, vectors=style, loss_weights=weights["vgg19"], **given)
+    assert trainer.run()
+    assert torch.equal(trainer.vectors, style)
+    photo = as_batch([load_picture(given["photos"][0])])[:, :, :64, :64]
+    with torch.inference_mode():
+        assert torch.equal(trainer.network(photo, style), before(photo, style)), "full strength stays as it is"
+        far, near = (float((net(photo, 0 * style) - photo).square().mean()) for net in (before, trainer.network))
+    assert near < 0.8 * far
+
+
+def test_a_network_that_stays_has_no_part_to_train(tmp_path: Path, weights: dict[str, Path]) -> None:
+    recipe, given = recipe_for(tmp_path, trains="photo_term")
     with pytest.raises(UsageError, match="add --full"):
         train(recipe, given, loss_weights=weights["vgg19"], freeze_network=True)
 

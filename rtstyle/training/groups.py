@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import nn
 
+from rtstyle.errors import UsageError
 from rtstyle.nets import StyleNetwork
 from rtstyle.training.muon import is_hidden_kernel
 from rtstyle.training.recipe import Recipe
@@ -20,7 +21,24 @@ Group = dict[str, Any]
 def parameter_groups(
     recipe: Recipe, network: StyleNetwork, table: nn.Module, *, freeze_network: bool
 ) -> tuple[list[Group], Group | None]:
-    """Adam's (or L-BFGS's) groups, and Muon's where the recipe asks for it and there are hidden kernels to train."""
+    """Adam's (or L-BFGS's) groups, and Muon's where the recipe asks for it and there are hidden kernels to train.
+
+    Parameters of ``network`` and ``table`` that are in no group are told to want no gradient.
+    Raises :class:`UsageError` where the recipe trains a part of a network that is to stay as it is.
+    """
+    groups, kernels = _groups(recipe, network, table, freeze_network=freeze_network)
+    trained = {p for group in (*groups, *([kernels] if kernels else [])) for p in group["params"]}
+    for p in (*network.parameters(), *table.parameters()):
+        p.requires_grad_(p in trained)
+    return groups, kernels
+
+
+def _groups(recipe: Recipe, network: StyleNetwork, table: nn.Module, *, freeze_network: bool) -> tuple[list[Group], Group | None]:
+    if recipe.trains == "photo_term":
+        if freeze_network:
+            raise UsageError("trains = photo_term is for networks, and the network stays as it is here: add --full")
+        terms = [p for norm in network.norms() for p in (norm.photo_gain, norm.photo_bias)]
+        return [{"params": terms, "lr": recipe.learning_rate}], None
     groups: list[Group] = [{"params": list(table.parameters()), "lr": recipe.vector_learning_rate}]
     if freeze_network:
         return groups, None

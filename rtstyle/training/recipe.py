@@ -58,6 +58,9 @@ class Recipe(LossConfig):
     optimizer: Literal["adam", "muon", "lbfgs"] = "adam"
     """``muon`` trains the hidden kernels by Muon and the rest by Adam. ``lbfgs`` fits style vectors, with the network frozen,
     on one batch of photos that stays; see ``training.steps``."""
+    trains: Literal["all", "photo_term"] = "all"
+    """``photo_term``: only the gains and biases with which the norms let the photo through below full strength. What the styles
+    look like at full strength stays as it is to the last bit, so this goes after all other training."""
     learning_rate: float = 3e-3
     vector_learning_rate: float = 6e-3
     kernel_learning_rate: float = 0.01
@@ -105,6 +108,9 @@ class Recipe(LossConfig):
         if len(self.photo_scale) != 2 or not self.image_size <= self.photo_scale[0] <= self.photo_scale[1]:
             raise UsageError(f"photo_scale {self.photo_scale} must be a rising range from image_size ({self.image_size}) up")
         check_choice(self, "optimizer", ("adam", "muon", "lbfgs"))
+        check_choice(self, "trains", ("all", "photo_term"))
+        if self.trains == "photo_term" and (self.optimizer == "muon" or not self.strength_share):
+            raise UsageError("photo_term has no kernels for Muon and is learned below full strength: set adam and strength_share")
 
     @classmethod
     def load(cls, path: Path) -> Recipe:
