@@ -10,6 +10,7 @@ import typer
 
 from rtstyle.devices import resolve_device
 from rtstyle.errors import RTStyleError
+from rtstyle.memory import keep_freed_memory
 from rtstyle.training.collection import train_collection
 
 
@@ -29,6 +30,7 @@ def collection(
     loss_weights: Annotated[Path | None, typer.Option(help="VGG-19 file; downloaded by torchvision by default.")] = None,
 ) -> None:
     """Train every style of RECIPE in one network and export the tier."""
+    keep_freed_memory()
     try:
         finished = train_collection(
             recipe,

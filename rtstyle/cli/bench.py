@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rtstyle.cli.shared import DeviceOption, EngineName, Tier, TierOption, WeightsOption, open_device
+from rtstyle.memory import keep_freed_memory
 
 if TYPE_CHECKING:
     import torch
@@ -45,6 +46,7 @@ def bench(
     weights: WeightsOption = None,
 ) -> None:
     """Time the network at several sizes, and a film from file to file. Give the machine nothing else to do meanwhile."""
+    keep_freed_memory()
     import json
     from dataclasses import asdict
 

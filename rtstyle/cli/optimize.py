@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from rtstyle.cli.shared import INTERRUPTED, DeviceOption, OverwriteOption
+from rtstyle.memory import keep_freed_memory
 
 
 def optimize(
@@ -37,6 +38,7 @@ def optimize(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Paint CONTENT in the style of STYLE by optimising the picture itself (Gatys et al. 2016): slow, for reference."""
+    keep_freed_memory()
     from rtstyle.cli.shared import open_device
     from rtstyle.optimize import OptimizeConfig
     from rtstyle.optimize.command import paint_slowly

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from rtstyle.cli.shared import INTERRUPTED, DeviceOption, OverwriteOption, WeightsOption
+from rtstyle.memory import keep_freed_memory
 
 
 def train(
@@ -69,6 +70,7 @@ def train(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Learn a new style from PAINTING and a folder of photos; the result is one small file for --style."""
+    keep_freed_memory()
     from rtstyle.errors import UsageError
     from rtstyle.training.command import Request, learn
 

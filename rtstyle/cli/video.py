@@ -24,6 +24,7 @@ from rtstyle.cli.shared import (
     WeightsOption,
     open_stylizer,
 )
+from rtstyle.memory import keep_freed_memory
 
 if TYPE_CHECKING:
     import threading
@@ -72,6 +73,7 @@ def video(
     (rtmp://, srt://, udp://, NAME.m3u8), or, for several films, the folder of their twins. Exit codes: 0 all painted, 1 something
     could not be, 2 the request was wrong, 130 interrupted (what was painted is in OUT.partial.EXT).
     """
+    keep_freed_memory()
     from rtstyle.config import parse_time
     from rtstyle.errors import UsageError
     from rtstyle.sinks.encoders import VideoOptions, parse_bitrate

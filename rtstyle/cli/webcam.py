@@ -21,6 +21,7 @@ from rtstyle.cli.shared import (
     WeightsOption,
     open_stylizer,
 )
+from rtstyle.memory import keep_freed_memory
 
 SourceOption = Annotated[
     str | None,
@@ -67,6 +68,7 @@ def webcam(
 
     Exit codes: 0 ended as it should (also by Ctrl-C), 1 the source or an output failed, 2 the request was wrong.
     """
+    keep_freed_memory()
     from rtstyle.live.session import Outputs, summary
     from rtstyle.live.start import Wishes, list_cameras_text, start
 

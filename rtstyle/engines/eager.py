@@ -9,6 +9,7 @@ from torch import Tensor
 
 from rtstyle.engines.base import FrameNetwork
 from rtstyle.engines.stages import Lap
+from rtstyle.memory import reusing_memory
 from rtstyle.nets import StyleNetwork
 
 
@@ -31,7 +32,8 @@ class EagerEngine:
         """Paint, and tell of each stage; see :mod:`rtstyle.engines.stages`."""
         sent, style = frames.to(self.device, non_blocking=True), style.to(self.device)
         lap("upload")
-        painted = self.module(sent, style)
+        with reusing_memory():
+            painted = self.module(sent, style)
         lap("net")
         painted = painted.cpu()
         lap("download")

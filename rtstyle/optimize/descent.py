@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from rtstyle.errors import RTStyleError
+from rtstyle.memory import reusing_memory
 from rtstyle.optimize.config import USUAL_RATES, OptimizeConfig
 from rtstyle.optimize.loss import Losses, PictureLoss, as_picture, fit_painting
 from rtstyle.perceptual.network import IMAGENET_MEAN
@@ -85,7 +86,8 @@ def optimize(
             for step in range(budget + 1):
                 if step:
                     began = time.perf_counter()
-                    descent.step()
+                    with reusing_memory():
+                        descent.step()
                     seconds += time.perf_counter() - began
                 history.append(Point(done + step, iterations, min(size), descent.losses))
                 if listener is not None and listener(history[-1], descent.picture) is False:

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from rtstyle.errors import TrainingError, UsageError
 from rtstyle.interrupt import interruptible
+from rtstyle.memory import reusing_memory
 from rtstyle.nets import StyleNetwork
 from rtstyle.perceptual.losses import style_target
 from rtstyle.perceptual.network import LossNetwork
@@ -157,7 +158,8 @@ class Trainer:
             for batch in self.photos:
                 if self.step >= steps:
                     break
-                bad = 0 if self._train_step(batch) else bad + 1
+                with reusing_memory():
+                    bad = 0 if self._train_step(batch) else bad + 1
                 if bad >= PATIENCE:
                     raise TrainingError(
                         f"the loss was not finite, or far too large, {PATIENCE} times in a row at step {self.step}; "
