@@ -149,7 +149,9 @@ class OpenVinoEngine:
         with warnings.catch_warnings():
             # Tracing warns that sizes become constants: they are meant to.
             warnings.simplefilter("ignore")
-            model = self._ov.convert_model(self._module, example_input=example)
+            # OpenVINO would trace by itself, and then compare with a second run, which takes as long as all the rest.
+            traced = torch.jit.freeze(torch.jit.trace(self._module, example, check_trace=False))
+            model = self._ov.convert_model(traced, example_input=example)
         model.reshape({port: list(value.shape) for port, value in zip(model.inputs, example, strict=True)})
         return model
 
