@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from rtstyle.errors import TrainingError, UsageError
-from rtstyle.training.data import PhotoBatches, held_out, list_pictures, load_painting, training_photos
+from rtstyle.training.data import PhotoBatches, held_out, list_pictures, load_painting, load_picture, training_photos
 from rtstyle.training.motion import Motion, MotionConfig
 
 
@@ -48,6 +49,13 @@ def test_folders_and_paintings_that_cannot_be_used_are_refused(tmp_path: Path) -
     batches = PhotoBatches([tmp_path / "broken.jpg"], batch_size=1, image_size=64, photo_scale=(64, 64), seed=0)
     with pytest.raises(TrainingError, match="none of the 1 photos"):
         next(iter(batches))
+
+
+def test_a_painting_is_read_as_it_will_be_shown(tmp_path: Path) -> None:
+    """A 16-bit grey, of which a plain conversion makes white."""
+    ramp = np.linspace(0, 65535, 64 * 64).reshape(64, 64).astype(np.uint16)
+    Image.fromarray(ramp).save(tmp_path / "deep.png")
+    assert load_picture(tmp_path / "deep.png").mean() == pytest.approx(127.5, abs=0.5)
 
 
 def test_held_out_photos_are_never_trained_on() -> None:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
 from torch import Tensor
 
-from rtstyle.errors import TrainingError, UsageError
+from rtstyle.errors import SourceError, TrainingError, UsageError
 from rtstyle.pixels import Pixels, resize, scaled_size, to_float
+from rtstyle.sources.images import read_still
 
 logger = logging.getLogger(__name__)
 
@@ -45,14 +45,11 @@ def training_photos(paths: Sequence[Path]) -> list[Path]:
 
 
 def load_picture(path: Path) -> Pixels:
-    """Decode a still to uint8 (H, W, 3) RGB, upright; raises :class:`TrainingError` where that fails."""
+    """Decode a still to uint8 (H, W, 3) sRGB, upright; raises :class:`UsageError` or :class:`TrainingError` where that fails."""
     try:
-        with Image.open(path) as picture:
-            return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"), dtype=np.uint8)
-    except FileNotFoundError:
-        raise UsageError(f"no picture at {path}") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise TrainingError(f"{path} is not a readable picture: {error}") from error
+        return read_still(path)[0]
+    except SourceError as error:
+        raise TrainingError(str(error)) from error
 
 
 def load_painting(path: Path, short_side: int) -> Tensor:
