@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from rtstyle.errors import WeightsError
+from rtstyle.whole import whole_file
 
 MANIFEST = "manifest.json"
 FORMAT = 1
@@ -47,12 +48,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Put a manifest in place of the one there, whole or not at all."""
-    partial = folder / f"{MANIFEST}.partial"
-    try:
-        partial.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        partial.replace(folder / MANIFEST)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(folder / MANIFEST) as file:
+        file.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def record_metrics(folder: Path, tier: str, metrics: Mapping[str, Mapping[str, float]]) -> None:

@@ -28,6 +28,7 @@ from rtstyle.training.loop import Progress, Trainer
 from rtstyle.training.recipe import Recipe, StyleSource
 from rtstyle.training.record import LOG
 from rtstyle.training.steps import learning_rate_factor
+from rtstyle.whole import temporary_name
 
 TINY = NetConfig(width=4, blocks=0, deep_blocks=1)
 RECIPE = Recipe(
@@ -162,7 +163,7 @@ def test_lasting_divergence_ends_the_run(tmp_path: Path, painting: Path, photo_f
 
 def test_no_room_for_a_checkpoint_is_said_and_the_old_one_kept(tmp_path: Path) -> None:
     save_checkpoint({"step": 1}, tmp_path)
-    (tmp_path / "checkpoint.partial").mkdir()  # stands where the new one would be written
+    temporary_name(tmp_path / "checkpoint.pt").mkdir()  # stands where the new one would be written
     with pytest.raises(TrainingError, match="make room"):
         save_checkpoint({"step": 2}, tmp_path)
     assert load_checkpoint(tmp_path / CHECKPOINT)["step"] == 1

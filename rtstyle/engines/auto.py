@@ -24,6 +24,7 @@ from rtstyle.engines.openvino import OpenVinoEngine, missing_openvino
 from rtstyle.engines.warming import WarmingEngine, best_seconds
 from rtstyle.errors import UsageError
 from rtstyle.nets import StyleNetwork, network_table
+from rtstyle.whole import whole_file
 
 if TYPE_CHECKING:
     from rtstyle.engines.cuda import Kind
@@ -130,10 +131,8 @@ class Choices:
     def write(self, name: str) -> None:
         """Remember ``name``."""
         try:
-            path = self._path()
-            aside = path.with_suffix(f".{os.getpid()}")
-            aside.write_text(json.dumps({**self._all(), self.key: name}, indent=1), encoding="utf-8")
-            aside.replace(path)
+            with whole_file(self._path()) as file:
+                file.write_text(json.dumps({**self._all(), self.key: name}, indent=1), encoding="utf-8")
         except OSError as error:
             logger.info("the choice of engine could not be remembered: %s", error)
 

@@ -19,6 +19,7 @@ from rtstyle.evaluate.strength import StrengthPoint, falls_until_full
 from rtstyle.evaluate.temporal import Steadiness
 from rtstyle.pixels import Pixels, Size, resize
 from rtstyle.sinks.staging import check_output
+from rtstyle.whole import whole_file
 
 PUBLISHED = {"wave": (0.741, 0.099), "scream": (0.526, 0.049), "udnie": (0.615, 0.020), "shipwreck": (0.535, 0.036)}
 """Content and style loss of well-known published full-size networks, on the photos the project quotes its figures on."""
@@ -109,15 +110,12 @@ def write_json(data: Mapping[str, Any], path: Path) -> None:
 
 def write_report(text: str, path: Path) -> None:
     """Write a report, whole or not at all; raises :class:`SinkError` where that fails."""
-    partial = path.with_name(f".{path.name}.partial")
     try:
-        # File names may hold bytes that are no text; JSON knows such an escape too.
-        partial.write_text(text, encoding="utf-8", errors="backslashreplace")
-        partial.replace(path)
+        with whole_file(path) as file:
+            # File names may hold bytes that are no text; JSON knows such an escape too.
+            file.write_text(text, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise SinkError(f"cannot write {path}: {error}") from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def gallery(photos: Sequence[Pixels], painters: Mapping[str, Painter], *, cell: Size, columns: int) -> Pixels:

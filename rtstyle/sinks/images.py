@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,6 +15,7 @@ from rtstyle.errors import SinkError, UsageError
 from rtstyle.frame import Frame, StreamInfo
 from rtstyle.pixels import Pixels
 from rtstyle.sinks.staging import check_output
+from rtstyle.whole import whole_file
 
 FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
     ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
@@ -54,15 +54,11 @@ def write_still(pixels: Pixels, path: Path, *, alpha: Pixels | None = None) -> N
     kind, options = FORMATS[path.suffix.lower()]
     if alpha is not None and kind not in WITHOUT_ALPHA:
         pixels = np.dstack((pixels, alpha))
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        Image.fromarray(pixels).save(partial, format=kind, **options)
-        partial.replace(path)
+        with whole_file(path) as file:
+            Image.fromarray(pixels).save(file, format=kind, **options)
     except (OSError, ValueError) as error:
         raise SinkError(f"cannot write {path}: {error}") from error
-    finally:
-        with contextlib.suppress(OSError):  # absent once moved; a name too long for the system cannot even be asked for
-            partial.unlink()
 
 
 class ImageSink:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +12,7 @@ from PIL import Image
 
 from rtstyle.frame import Frame, StreamInfo
 from rtstyle.sinks.recording import dated_name
+from rtstyle.whole import whole_file
 
 logger = logging.getLogger(__name__)
 
@@ -43,12 +43,10 @@ class SnapshotSink:
         if not self._wanted():
             return
         path = dated_name(self._folder, ".png")
-        temporary = path.with_name(f".{path.name}.unfinished")
         try:
-            Image.fromarray(frame.data).save(temporary, format="PNG", compress_level=3)
-            os.replace(temporary, path)
+            with whole_file(path) as file:
+                Image.fromarray(frame.data).save(file, format="PNG", compress_level=3)
         except OSError as error:
-            temporary.unlink(missing_ok=True)
             self._say(f"the still could not be saved: {error.strerror or error}")
             return
         self.saved.append(path)

@@ -1,4 +1,4 @@
-"""A file that appears under its own name only when it is whole."""
+"""Outputs of long runs: checked beforehand, and kept as far as they came."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from rtstyle.errors import SinkError, UsageError
+from rtstyle.whole import temporary_name
 
 logger = logging.getLogger(__name__)
 
@@ -30,11 +31,6 @@ def check_output(path: Path, *, overwrite: bool) -> None:
         raise UsageError(f"{path} exists already; --overwrite replaces it")
     if not os.access(path.parent, os.W_OK):
         raise UsageError(f"the folder {path.parent} of the output may not be written to")
-
-
-def temporary_name(path: Path) -> Path:
-    """What a file is called while it is written, by this process."""
-    return path.with_name(f".{path.stem}.{os.getpid()}.unfinished{path.suffix}")
 
 
 def make_folder(folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +9,17 @@ import torch
 
 from rtstyle.errors import TrainingError, UsageError
 from rtstyle.training.recipe import Recipe
+from rtstyle.whole import whole_file
 
 CHECKPOINT = "checkpoint.pt"
 
 
 def save_checkpoint(state: dict[str, Any], folder: Path) -> None:
     """Replace the folder's checkpoint; raises :class:`TrainingError` where it cannot be written, and keeps the old one."""
-    target = folder / CHECKPOINT
-    partial = target.with_suffix(".partial")
     try:
-        torch.save(state, partial)
-        partial.replace(target)
+        with whole_file(folder / CHECKPOINT) as file:
+            torch.save(state, file)
     except (OSError, RuntimeError) as error:
-        with contextlib.suppress(OSError):
-            partial.unlink()
         raise TrainingError(f"no checkpoint could be written to {folder} ({error}); make room, then --resume") from error
 
 

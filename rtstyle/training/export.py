@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import tempfile
@@ -21,6 +20,7 @@ from rtstyle.nets import StyleNetwork, network_table
 from rtstyle.styles import StyleBank, StyleEntry, load_style_file
 from rtstyle.training.recipe import Recipe
 from rtstyle.weightfiles import FORMAT, MANIFEST, network_sha256, read_manifest, sha256_of, write_manifest
+from rtstyle.whole import whole_file
 
 LEAST_PSNR = 45.0
 """In dB: what rounding the exported network to float16 may cost."""
@@ -114,17 +114,13 @@ def export_style(
     if dedicated:
         metadata["net"] = network_table(network)
         tensors |= {f"network.{key}": value.detach().half().contiguous().cpu() for key, value in network.state_dict().items()}
-    partial = path.with_name(f".{path.name}.partial")
     try:
-        save_file(tensors, partial, metadata={"rtstyle": json.dumps(metadata, ensure_ascii=False)})
-        loaded = load_style_file(partial)
-        _verify(network, vector, loaded.network or network, loaded.vector)
-        partial.replace(path)
+        with whole_file(path) as file:
+            save_file(tensors, file, metadata={"rtstyle": json.dumps(metadata, ensure_ascii=False)})
+            loaded = load_style_file(file)
+            _verify(network, vector, loaded.network or network, loaded.vector)
     except (OSError, SafetensorError) as error:
         raise TrainingError(f"cannot write {path} ({error}); make room, then the same command with --resume") from error
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink()
 
 
 def _verify(network: StyleNetwork, vector: Tensor, loaded: StyleNetwork, loaded_vector: Tensor) -> None:
