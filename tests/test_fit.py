@@ -74,6 +74,16 @@ def test_a_fit_starts_from_what_is_nearest(
     assert torch.allclose(load_style_file(tmp_path / "new.safetensors").vector, nearest, atol=1e-4)
 
 
+def test_another_network_than_the_bundled_one_is_refused(
+    tmp_path: Path, painting: Path, photo_folder: Path, weights: Path, loss_weights: Path
+) -> None:
+    recipe = dataclasses.replace(RECIPE, net=NetConfig(width=4, blocks=0, deep_blocks=1))
+    given = {"name": "new", "weights": weights, "run_folder": tmp_path / "run", "device": CPU, "loss_weights": loss_weights}
+    with pytest.raises(UsageError, match="add --full"):
+        fit_style(painting, tmp_path / "new.safetensors", list_pictures(photo_folder), recipe=recipe, **given)
+    assert not list(tmp_path.glob("*new*"))
+
+
 @pytest.mark.parametrize("tier", ["live", "studio"])
 def test_a_network_of_its_own_begins_at_the_bundled_one(tier: str) -> None:
     bundled = StyleBank.load(tier=tier).network

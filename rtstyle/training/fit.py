@@ -12,6 +12,7 @@ import torch
 
 from rtstyle.errors import UsageError
 from rtstyle.nets import StyleNetwork, build_network, network_config
+from rtstyle.nets.transformer import NetConfig
 from rtstyle.perceptual.losses import content_loss, gram_matrices, style_loss
 from rtstyle.perceptual.network import LossNetwork
 from rtstyle.pixels import Pixels, resize, scaled_size
@@ -97,6 +98,8 @@ def fit_style(
     recipe = replace(recipe, tier=tier, styles=(StyleSource(name=name, image=str(painting)),))
     bank = _bundled(tier, weights, required=not full)
     if bank is not None and not full:
+        if recipe.net not in (NetConfig(), bank.network.config):  # the first where the recipe names none
+            raise UsageError("the recipe's [net] is another network than the bundled one, which stays as it is: add --full")
         recipe = replace(recipe, net=bank.network.config)
     network, starts = _starting_points(recipe, bank, full, loss_weights)
     kept = held_out(photos) or list(photos)
