@@ -29,7 +29,8 @@ def parameter_groups(
     groups, kernels = _groups(recipe, network, table, freeze_network=freeze_network)
     trained = {p for group in (*groups, *([kernels] if kernels else [])) for p in group["params"]}
     for p in (*network.parameters(), *table.parameters()):
-        p.requires_grad_(p in trained)
+        if p not in trained:
+            p.requires_grad_(False)
     return groups, kernels
 
 

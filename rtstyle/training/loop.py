@@ -94,7 +94,7 @@ class Trainer:
             self.loss_network.features.to(precision)
         targets = painting_targets(paintings, recipe, self.loss_network, device, precision)
         objective = Objective(recipe, self.loss_network, targets, self.generator)
-        network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network = network.to(device).to(memory_format=torch.channels_last).requires_grad_(not freeze_network)  # type: ignore[call-overload]
         self.step_module = TrainingStep(network, StyleTable(vectors.to(device)), objective)
         groups, kernels = parameter_groups(recipe, network, self.step_module.table, freeze_network=freeze_network)
         forward: nn.Module = self.step_module
