@@ -21,8 +21,8 @@ AHEAD = 256 << 20
 """Bytes that the heap grows by at a time. They count as used only once they are written to."""
 
 
-class _House:
-    """What the process has been told, and how many of its threads reuse memory at the moment."""
+class _Heap:
+    """Whether it keeps what is freed, and how many of its threads reuse memory at the moment."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -30,7 +30,7 @@ class _House:
         self.reusing = 0
 
 
-_house = _House()
+_heap = _Heap()
 
 
 def keep_freed_memory() -> bool:
@@ -40,8 +40,8 @@ def keep_freed_memory() -> bool:
     start, and not for a library. Where the C library is not glibc it does nothing.
     """
     wanted = {M_ARENA_MAX: 1, M_MMAP_THRESHOLD: LARGEST_UNMAPPED, M_TOP_PAD: AHEAD, M_TRIM_THRESHOLD: 2**31 - 1}
-    _house.keeps = all(_mallopt(option, value) for option, value in wanted.items())
-    return _house.keeps
+    _heap.keeps = all(_mallopt(option, value) for option, value in wanted.items())
+    return _heap.keeps
 
 
 @contextmanager
@@ -53,18 +53,18 @@ def reusing_memory() -> Generator[None]:
     holds up to half more than by default. That is for work whose sizes come again and again; work whose sizes do not, such as a
     compiler's, would end with many times as much.
     """
-    if not _house.keeps:
+    if not _heap.keeps:
         yield
         return
-    with _house.lock:
-        _house.reusing += 1
+    with _heap.lock:
+        _heap.reusing += 1
         _mallopt(M_MMAP_MAX, 0)
     try:
         yield
     finally:
-        with _house.lock:
-            _house.reusing -= 1
-            if not _house.reusing:
+        with _heap.lock:
+            _heap.reusing -= 1
+            if not _heap.reusing:
                 _mallopt(M_MMAP_MAX, USUAL_MAPS)
 
 
