@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from rtstyle.errors import TrainingError, UsageError
 from rtstyle.nets import build_network
 from rtstyle.styles import StyleBank
 from rtstyle.training.checkpoint import CHECKPOINT, load_checkpoint
-from rtstyle.training.collection import train_collection, varied
+from rtstyle.training.collection import Stage, train_collection, varied
 from rtstyle.training.export import export_tier
 from rtstyle.training.loop import Trainer
 from rtstyle.training.recipe import Recipe
@@ -59,11 +60,10 @@ def test_a_stage_goes_on_from_a_checkpoint_or_from_weights(
 ) -> None:
     def train(name: str, **changes: object) -> StyleBank:
         assert train_collection(
-            recipe,
+            [Stage(recipe, tmp_path / name)],
             paintings=painting.parent,
             photos=photo_folder,
             out=tmp_path / name,
-            run_folder=tmp_path / name,
             device=torch.device("cpu"),
             loss_weights=loss_weights,
             **changes,  # type: ignore[arg-type]
@@ -97,11 +97,10 @@ def test_a_run_that_is_stopped_leaves_the_weights_as_they_are(
 ) -> None:
     def train(steps: int) -> bool:
         return train_collection(
-            recipe,
+            [Stage(recipe, tmp_path / "run")],
             paintings=painting.parent,
             photos=photo_folder,
             out=tmp_path / "weights",
-            run_folder=tmp_path / "run",
             device=torch.device("cpu"),
             loss_weights=loss_weights,
             steps=steps,
@@ -113,6 +112,61 @@ def test_a_run_that_is_stopped_leaves_the_weights_as_they_are(
     monkeypatch.setattr(Trainer, "run", lambda self: run(self, listener=lambda progress: False))
     assert not train(2)
     assert contents(tmp_path / "weights") == before
+
+
+def test_a_run_of_stages_goes_on_in_the_one_that_was_stopped(
+    tmp_path: Path, recipe: Path, painting: Path, photo_folder: Path, loss_weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stages = [Stage(tmp_path / f"{name}.toml", tmp_path / "runs" / name) for name in ("one", "two", "three")]
+    stages[0].recipe_file.write_text("stop_after = 1\n" + TINY)
+    stages[1].recipe_file.write_text('trains = "vectors"\n' + TINY)
+    stages[2].recipe_file.write_text('trains = "vectors"\n' + TINY + "share = 0\n")
+
+    def train(*, resume: bool) -> bool:
+        return train_collection(
+            stages,
+            paintings=painting.parent,
+            photos=photo_folder,
+            out=tmp_path / "weights",
+            device=torch.device("cpu"),
+            loss_weights=loss_weights,
+            resume=resume,
+        )
+
+    def states() -> list[dict[str, Any]]:
+        return [load_checkpoint(stage.run_folder / CHECKPOINT) for stage in stages]
+
+    run = Trainer.run
+    taken: list[int] = []
+
+    def stopped_in_the_second(trainer: Trainer) -> bool:
+        stop = trainer.recipe.trains == "vectors"
+        finished = run(trainer, listener=(lambda progress: False) if stop else None)
+        taken.append(trainer.step)
+        return finished
+
+    monkeypatch.setattr(Trainer, "run", stopped_in_the_second)
+    assert not train(resume=False)
+    assert taken == [1, 1]
+    assert not (tmp_path / "weights").exists()
+    stages[2].run_folder.mkdir()
+    (stages[2].run_folder / CHECKPOINT).write_bytes((stages[1].run_folder / CHECKPOINT).read_bytes())  # an earlier run's
+
+    def counted(trainer: Trainer) -> bool:
+        begun = trainer.step
+        finished = run(trainer)
+        taken.append(trainer.step - begun)
+        return finished
+
+    monkeypatch.setattr(Trainer, "run", counted)
+    assert train(resume=True)
+    assert taken == [1, 1, 0, 1, 2]
+    first, second, third = states()
+    for key, value in first["network"].items():
+        assert torch.equal(value, third["network"][key]), key
+    assert torch.equal(second["vectors"][1], third["vectors"][1]), "a style without a share stays"
+    assert not torch.equal(second["vectors"][0], third["vectors"][0])
+    assert torch.allclose(StyleBank.load(folder=tmp_path / "weights").vectors["stripes"], third["vectors"][0])
 
 
 def test_an_export_that_fails_leaves_the_weights_as_they_are(tmp_path: Path, recipe: Path) -> None:

@@ -247,20 +247,22 @@ def test_command_line_names_what_is_wrong(tmp_path: Path, painting: Path, photo_
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("trained", ['trains = "all"', 'trains = "photo_term"\nstrength_share = 1'])
+@pytest.mark.parametrize("trained", ['trains = "all"', 'trains = "vectors"', 'trains = "photo_term"\nstrength_share = 1'])
 def test_data_parallel_training_through_torchrun(
     tmp_path: Path, painting: Path, photo_folder: Path, loss_weights: Path, repository: Path, trained: str
 ) -> None:
-    recipe = tmp_path / "tiny.toml"
-    recipe.write_text(
-        f"{trained}\nsteps = 3\nbatch_size = 1\nimage_size = 64\nphoto_scale = [64, 96]\n"
+    first, second = (tmp_path / f"{name}.toml" for name in ("first", "second"))
+    recipe = (
+        "steps = 3\nbatch_size = 1\nimage_size = 64\nphoto_scale = [64, 96]\n"
         "[net]\nwidth = 2\nblocks = 0\ndeep_blocks = 1\n"
         f'[[styles]]\nname = "stripes"\nimage = "{painting.name}"\n'
     )
+    first.write_text(recipe)
+    second.write_text(f"{trained}\n{recipe}")
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    script = [str(repository / "train" / "collection.py"), str(recipe)]
+    script = [str(repository / "train" / "collection.py"), str(first), str(second)]
     inputs = ["--paintings", str(painting.parent), "--content", str(photo_folder), "--loss-weights", str(loss_weights)]
-    outputs = ["--out", str(tmp_path / "weights"), "--checkpoints", str(tmp_path / "run"), "--device", "cpu"]
+    outputs = ["--out", str(tmp_path / "weights"), "--runs", str(tmp_path / "runs"), "--device", "cpu"]
     command = [*launch, *script, *inputs, *outputs]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(repository)}
     done = subprocess.run(command, capture_output=True, text=True, timeout=110, env=environment, check=False)

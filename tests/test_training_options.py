@@ -17,7 +17,7 @@ from training_parts import recipe_for, train, untrained_weights, write_picture
 from typer.testing import CliRunner
 
 from rtstyle.cli.main import app
-from rtstyle.errors import UsageError
+from rtstyle.errors import TrainingError, UsageError
 from rtstyle.nets import build_network
 from rtstyle.styles import StyleBank, StyleMix
 from rtstyle.training.command import Request, build_recipe, learn
@@ -136,6 +136,23 @@ def test_only_what_gives_the_photo_back_is_trained(tmp_path: Path, weights: dict
     assert near < 0.8 * far
 
 
+def test_only_the_vectors_that_have_a_share_are_trained(tmp_path: Path, weights: dict[str, Path]) -> None:
+    styles = [{"name": "wave", "image": "wave.png"}, {"name": "other", "image": "wave.png", "share": 0}]
+    recipe, given = recipe_for(tmp_path, trains="vectors", styles=styles)
+    given["paintings"] *= 2
+    network = build_network(recipe.net)
+    before, vectors = copy.deepcopy(network), network.neutral_style().repeat(2, 1)
+    trainer = Trainer(recipe, network=network, vectors=vectors.clone(), loss_weights=weights["vgg19"], **given)
+    assert trainer.run()
+    learned, stayed = trainer.vectors.cpu()
+    assert torch.equal(stayed, vectors[1])
+    assert not torch.equal(learned, vectors[0])
+    for name, value in before.state_dict().items():
+        assert torch.equal(value, network.state_dict()[name]), name
+    with pytest.raises(UsageError, match="set adam"):
+        recipe_for(tmp_path, trains="vectors", optimizer="muon")
+
+
 def test_a_network_that_stays_has_no_part_to_train(tmp_path: Path, weights: dict[str, Path]) -> None:
     recipe, given = recipe_for(tmp_path, trains="photo_term")
     with pytest.raises(UsageError, match="add --full"):
@@ -223,6 +240,19 @@ def test_lessons_show_the_same_place_of_both(tmp_path: Path) -> None:
         assert lesson.photos.shape == lesson.taught.shape == (3, 3, 64, 64)
         assert lesson.chosen.tolist() == [1, 1, 1]
         assert torch.allclose(lesson.taught, 1 - lesson.photos, atol=2 / 255)
+
+
+def test_a_lesson_that_cannot_be_read_is_skipped(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("a", "b"):
+        write_picture(tmp_path / "photos" / f"{name}.png")
+        write_picture(tmp_path / "wave" / f"{name}.png")
+    (tmp_path / "wave" / "b.png").write_bytes(b"damaged")
+    lessons = Lessons(tmp_path, ["wave"], batch_size=4, image_size=64, seed=1)
+    assert len(list(itertools.islice(lessons, 4))) == 4
+    assert [record.message.partition(":")[0] for record in caplog.records] == ["skipped"]
+    (tmp_path / "wave" / "a.png").write_bytes(b"damaged")
+    with pytest.raises(TrainingError, match="none of the teacher's pairs"):
+        next(iter(Lessons(tmp_path, ["wave"], batch_size=4, image_size=64, seed=1)))
 
 
 def test_a_teacher_without_pairs_is_refused(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Rebuild ``weights/`` from paintings and photos: ``python train/collection.py train/recipes/live.toml --help``."""
+"""Rebuild ``weights/`` from paintings and photos: ``python train/collection.py train/recipes/live_*.toml --help``."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import typer
 from rtstyle.devices import resolve_device
 from rtstyle.errors import RTStyleError
 from rtstyle.memory import keep_freed_memory
-from rtstyle.training.collection import train_collection
+from rtstyle.training.collection import Stage, train_collection
 
 
 def collection(
-    recipe: Annotated[Path, typer.Argument(help="The tier's recipe.")],
+    recipes: Annotated[list[Path], typer.Argument(help="The tier's recipes, one a stage, in their order.")],
     paintings: Annotated[Path, typer.Option(help="Folder with the paintings that the recipe names.")],
     content: Annotated[Path, typer.Option(help="Folder of photos.")],
     out: Annotated[Path, typer.Option(help="Weights folder to write the tier to.")] = Path("weights"),
-    checkpoints: Annotated[Path | None, typer.Option(help="Folder for checkpoints and sheets; runs/RECIPE by default.")] = None,
+    runs: Annotated[Path, typer.Option(help="Folder for checkpoints and sheets, one folder a recipe.")] = Path("runs"),
     start: Annotated[Path | None, typer.Option(help="Checkpoint or weights folder to go on from, or to widen.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's own checkpoint.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where the run was stopped.")] = False,
     only: Annotated[str | None, typer.Option(help="For comparison: a network for this style of the recipe alone.")] = None,
     without_motion: Annotated[bool, typer.Option("--without-motion", help="For comparison: do not teach steadiness.")] = False,
     steps: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
@@ -29,15 +29,14 @@ def collection(
     device: Annotated[str, typer.Option()] = "auto",
     loss_weights: Annotated[Path | None, typer.Option(help="VGG-19 file; downloaded by torchvision by default.")] = None,
 ) -> None:
-    """Train every style of RECIPE in one network and export the tier."""
+    """Train every style of RECIPES in one network, stage by stage, and export the tier."""
     keep_freed_memory()
     try:
         finished = train_collection(
-            recipe,
+            [Stage(recipe, runs / recipe.stem) for recipe in recipes],
             paintings=paintings,
             photos=content,
             out=out,
-            run_folder=checkpoints or Path("runs") / recipe.stem,
             device=resolve_device(device),
             loss_weights=loss_weights,
             start=start,

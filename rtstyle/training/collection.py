@@ -1,11 +1,11 @@
-"""Rebuild a tier of ``weights/`` from a recipe, a folder of paintings and a folder of photos."""
+"""Rebuild a tier of ``weights/`` from its recipes, a folder of paintings and a folder of photos."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -15,7 +15,7 @@ from rtstyle.errors import UsageError
 from rtstyle.nets import StyleNetwork, build_network
 from rtstyle.nets.transformer import NetConfig, TransformerNet
 from rtstyle.styles import StyleBank
-from rtstyle.training.checkpoint import load_checkpoint, recipe_of
+from rtstyle.training.checkpoint import CHECKPOINT, load_checkpoint, recipe_of
 from rtstyle.training.curves import draw_curves
 from rtstyle.training.data import held_out, list_pictures, training_photos
 from rtstyle.training.export import export_tier
@@ -26,13 +26,20 @@ from rtstyle.training.widen import widen
 from rtstyle.weightfiles import read_manifest
 
 
+@dataclass(frozen=True)
+class Stage:
+    """A recipe, and the folder of its checkpoint, sheets and log."""
+
+    recipe_file: Path
+    run_folder: Path
+
+
 def train_collection(
-    recipe_file: Path,
+    stages: Sequence[Stage],
     *,
     paintings: Path,
     photos: Path,
     out: Path,
-    run_folder: Path,
     device: torch.device,
     loss_weights: Path | None = None,
     start: Path | None = None,
@@ -42,50 +49,78 @@ def train_collection(
     steps: int | None = None,
     learning_rate: float | None = None,
 ) -> bool:
-    """Train all styles of a recipe and export them to the weights folder ``out``; returns whether the run finished.
+    """Train all styles of a tier, stage by stage, and export them to the weights folder ``out``; returns whether that finished.
 
-    A run that was stopped leaves ``out`` as it is.
+    Each stage goes on with the network and the vectors of the one before, by a recipe and a schedule of its own. A run that was
+    stopped leaves ``out`` as it is.
 
-    ``start`` is a checkpoint, or a folder of weights, to take network and vectors from (a further stage of training, with a
-    schedule of its own), or to widen where the recipe's network is 2, 4, 8... times as wide; ``only``, ``motion``, ``steps`` and
-    ``learning_rate`` are for comparisons, see :func:`varied`;
-    ``resume`` goes on with the run's own checkpoint. Under ``torchrun`` training is data-parallel (gloo on CPUs, nccl on
-    GPUs) and the batch size counts per process. Raises :class:`UsageError` for paintings or photos that are missing.
+    ``start`` is a checkpoint, or a folder of weights, for the first stage to go on from, or to widen where the recipe's network
+    is 2, 4, 8... times as wide; ``only``, ``motion``, ``steps`` and ``learning_rate`` are for comparisons, see :func:`varied`;
+    ``resume`` goes on in the stage that was stopped, with its own checkpoint. Under ``torchrun`` training is data-parallel (gloo
+    on CPUs, nccl on GPUs) and the batch size counts per process. Raises :class:`UsageError` for paintings or photos that are
+    missing.
     """
-    recipe = Recipe.load(recipe_file)
-    if not recipe.styles:
-        raise UsageError(f"{recipe_file} lists no styles ([[styles]])")
-    recipe = varied(recipe, only=only, motion=motion, steps=steps, learning_rate=learning_rate)
+    recipes = [_recipe(stage.recipe_file) for stage in stages]
+    recipes = [varied(recipe, only=only, motion=motion, steps=steps, learning_rate=learning_rate) for recipe in recipes]
     pictures = list_pictures(photos)
-    sources = [paintings / style.image for style in recipe.styles]
     with _process_group(device) as (rank, where):
-        torch.manual_seed(recipe.seed)
+        for stage, recipe in zip(stages, recipes, strict=True):
+            trainer = _trainer(recipe, stage.run_folder, start, paintings, pictures, where, loss_weights)
+            first = stage is stages[0]
+            if resume and (first or (stage.run_folder / CHECKPOINT).exists()):
+                trainer.resume()
+                # The stages after the one that was stopped have at best the checkpoints of an earlier run.
+                resume = trainer.step >= recipe.last_step
+            else:
+                resume = False
+            finished = trainer.run()
+            if rank == 0:
+                draw_curves(stage.run_folder / LOG, stage.run_folder / "losses.png")
+            if not finished:
+                return False
+            if torch.distributed.is_initialized():
+                torch.distributed.barrier()  # only the first process writes the checkpoint that all go on from
+            start = stage.run_folder / CHECKPOINT
+            if rank == 0 and stage is stages[-1]:
+                export_tier(trainer.network, trainer.vectors, recipe, out, steps=trainer.step, recipe_file=stage.recipe_file)
+    return True
+
+
+def _recipe(file: Path) -> Recipe:
+    recipe = Recipe.load(file)
+    if not recipe.styles:
+        raise UsageError(f"{file} lists no styles ([[styles]])")
+    return recipe
+
+
+def _trainer(
+    recipe: Recipe,
+    run_folder: Path,
+    start: Path | None,
+    paintings: Path,
+    pictures: list[Path],
+    device: torch.device,
+    loss_weights: Path | None,
+) -> Trainer:
+    torch.manual_seed(recipe.seed)
+    if start is not None:
+        network, vectors = _start_from(start, recipe)
+    else:
         network = build_network(recipe.net)
         vectors = network.neutral_style().repeat(len(recipe.styles), 1)
-        if start is not None:
-            network, vectors = _start_from(start, recipe)
-        else:
-            network.load_pretrained(recipe.loss_network, loss_weights)
-        kept = held_out(pictures) or pictures
-        trainer = Trainer(
-            recipe,
-            network=network,
-            vectors=vectors,
-            paintings=sources,
-            photos=training_photos(pictures),
-            preview_photos=kept[:: max(1, len(kept) // 4)],
-            run_folder=run_folder,
-            device=where,
-            loss_weights=loss_weights,
-        )
-        if resume:
-            trainer.resume()
-        finished = trainer.run()
-        if rank == 0:
-            if finished:
-                export_tier(trainer.network, trainer.vectors, recipe, out, steps=trainer.step, recipe_file=recipe_file)
-            draw_curves(run_folder / LOG, run_folder / "losses.png")
-    return finished
+        network.load_pretrained(recipe.loss_network, loss_weights)
+    kept = held_out(pictures) or pictures
+    return Trainer(
+        recipe,
+        network=network,
+        vectors=vectors,
+        paintings=[paintings / style.image for style in recipe.styles],
+        photos=training_photos(pictures),
+        preview_photos=kept[:: max(1, len(kept) // 4)],
+        run_folder=run_folder,
+        device=device,
+        loss_weights=loss_weights,
+    )
 
 
 def varied(
@@ -105,7 +140,7 @@ def varied(
         recipe = replace(recipe, temporal_weight=0.0, feature_temporal_weight=0.0)
     if learning_rate is not None:
         recipe = recipe.with_learning_rate(learning_rate)
-    return recipe if steps is None else replace(recipe, steps=steps)
+    return recipe if steps is None else replace(recipe, steps=steps, stop_after=0)
 
 
 def _start_from(start: Path, recipe: Recipe) -> tuple[StyleNetwork, Tensor]:

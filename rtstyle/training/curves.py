@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import csv
+import logging
 from pathlib import Path
 
 import numpy as np
+
+from rtstyle.whole import whole_file
+
+logger = logging.getLogger(__name__)
 
 WINDOW = 25
 """Steps averaged into one point of the line."""
@@ -13,7 +18,10 @@ SHOWN = ("content", "style", "temporal")
 
 
 def draw_curves(log: Path, target: Path) -> None:
-    """Plot a training log (``log.csv``) to a PNG; logarithmic, one panel per loss."""
+    """Plot a training log (``log.csv``) to a PNG; logarithmic, one panel per loss.
+
+    Where it cannot be written, that is reported and no more: what was trained is worth more than its picture.
+    """
     from matplotlib.figure import Figure
 
     with log.open(newline="") as file:
@@ -33,4 +41,8 @@ def draw_curves(log: Path, target: Path) -> None:
         axes.set_title(f"{name} loss")
         axes.set_xlabel("step")
         axes.grid(True, which="both", alpha=0.2)
-    figure.savefig(target, dpi=110)
+    try:
+        with whole_file(target) as file:
+            figure.savefig(file, format="png", dpi=110)
+    except OSError as error:
+        logger.warning("no loss curves in %s: %s", target, error)

@@ -41,7 +41,7 @@ def _groups(recipe: Recipe, network: StyleNetwork, table: nn.Module, *, freeze_n
         terms = [p for norm in network.norms() for p in (norm.photo_gain, norm.photo_bias)]
         return [{"params": terms, "lr": recipe.learning_rate}], None
     groups: list[Group] = [{"params": list(table.parameters()), "lr": recipe.vector_learning_rate}]
-    if freeze_network:
+    if freeze_network or recipe.trains == "vectors":
         return groups, None
     borrowed = network.borrowed()
     own = [p for p in network.parameters() if p not in set(borrowed)]

@@ -141,7 +141,7 @@ class Trainer:
         )
 
     def run(self, *, save_every: int = 200, sheet_every: int = 200, listener: Listener | None = None) -> bool:
-        """Train up to ``recipe.steps``. Returns whether it got there (False: interrupted or told to stop)."""
+        """Train up to ``recipe.last_step``. Returns whether it got there (False: interrupted or told to stop)."""
         try:
             self.run_folder.mkdir(parents=True, exist_ok=True)
             return self._run(save_every, sheet_every, listener)
@@ -149,7 +149,7 @@ class Trainer:
             raise TrainingError(f"cannot write to {self.run_folder} ({error}); make room or name another folder") from error
 
     def _run(self, save_every: int, sheet_every: int, listener: Listener | None) -> bool:
-        steps = self.recipe.steps
+        steps = self.recipe.last_step
         bar = tqdm(initial=self.step, total=steps, unit="step", disable=self.rank > 0, dynamic_ncols=True)
         bad = 0
         finished = True

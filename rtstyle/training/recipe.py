@@ -50,6 +50,8 @@ class Recipe(LossConfig):
     """The network; in a file a table whose ``arch`` names the kind (``transformer`` where it is absent)."""
     styles: tuple[StyleSource, ...] = ()
     steps: int = 2000
+    stop_after: int = 0
+    """Of those steps, how many to take: a run that ends there ends before its learning rate has come down. All, if 0."""
     batch_size: int = 4
     image_size: int = 192
     """Side of the square training crops, in pixels."""
@@ -58,9 +60,11 @@ class Recipe(LossConfig):
     optimizer: Literal["adam", "muon", "lbfgs"] = "adam"
     """``muon`` trains the hidden kernels by Muon and the rest by Adam. ``lbfgs`` fits style vectors, with the network frozen,
     on one batch of photos that stays; see ``training.steps``."""
-    trains: Literal["all", "photo_term"] = "all"
-    """``photo_term``: only the gains and biases with which the norms let the photo through below full strength. What the styles
-    look like at full strength stays as it is to the last bit, so this goes after all other training."""
+    trains: Literal["all", "vectors", "photo_term"] = "all"
+    """``vectors``: only the style vectors; those whose share is 0 stay as they are to the last bit.
+
+    ``photo_term``: only the gains and biases with which the norms let the photo through below full strength. What the styles look
+    like at full strength stays as it is to the last bit, so this goes after all other training."""
     learning_rate: float = 3e-3
     vector_learning_rate: float = 6e-3
     kernel_learning_rate: float = 0.01
@@ -92,6 +96,7 @@ class Recipe(LossConfig):
             "reconstruction_weight",
             "teacher_weight",
             "warmup",
+            "stop_after",
         ):
             _check_not_negative(self, name)
         if not 0 <= self.strength_share <= 1:
@@ -108,7 +113,9 @@ class Recipe(LossConfig):
         if len(self.photo_scale) != 2 or not self.image_size <= self.photo_scale[0] <= self.photo_scale[1]:
             raise UsageError(f"photo_scale {self.photo_scale} must be a rising range from image_size ({self.image_size}) up")
         check_choice(self, "optimizer", ("adam", "muon", "lbfgs"))
-        check_choice(self, "trains", ("all", "photo_term"))
+        check_choice(self, "trains", ("all", "vectors", "photo_term"))
+        if self.trains == "vectors" and self.optimizer == "muon":
+            raise UsageError("Muon trains a network's kernels, and style vectors have none: set adam")
         if self.trains == "photo_term" and (self.optimizer == "muon" or not self.strength_share):
             raise UsageError("photo_term has no kernels for Muon and is learned below full strength: set adam and strength_share")
 
@@ -142,6 +149,11 @@ class Recipe(LossConfig):
         if "photo_scale" in values:
             values["photo_scale"] = tuple(scale)
         return _build(cls, values, origin)
+
+    @property
+    def last_step(self) -> int:
+        """How many steps the run takes."""
+        return min(self.stop_after or self.steps, self.steps)
 
     def with_learning_rate(self, rate: float) -> Recipe:
         """The same with another rate for the network, its kernels' under Muon in proportion."""

@@ -5,6 +5,7 @@ A folder of lessons holds ``photos/NAME.*`` and, per style of the recipe, ``STYL
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,9 +14,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from rtstyle.errors import UsageError
+from rtstyle.errors import TrainingError, UsageError
 from rtstyle.pixels import Pixels, resize
 from rtstyle.training.data import as_batch, list_pictures, load_picture
+
+logger = logging.getLogger(__name__)
 
 PHOTOS = "photos"
 
@@ -32,9 +35,11 @@ class Lesson:
 class Lessons:
     """Endless random crops of the pairs in ``folder``, the same crop of the photo and of its painting.
 
-    What comes next depends on the seed and on ``position`` alone, the number of batches gone by, so that a run can be resumed.
+    A pair of which a picture cannot be read is skipped with one warning. What comes next depends on the seed and on ``position``
+    alone, the number of batches gone by, so that a run can be resumed.
 
-    Raises :class:`UsageError` for a folder without ``photos`` or without a painting of a listed style.
+    Raises :class:`UsageError` for a folder without ``photos`` or without a painting of a listed style, :class:`TrainingError`
+    where no pair can be read.
     """
 
     def __init__(self, folder: Path, styles: Sequence[str], *, batch_size: int, image_size: int, seed: int) -> None:
@@ -44,6 +49,7 @@ class Lessons:
         self.position = 0
         photos = {path.stem: path for path in list_pictures(folder / PHOTOS)}
         self.pairs: list[tuple[int, Path, Path]] = []
+        self.unreadable: set[tuple[int, Path, Path]] = set()
         for index, style in enumerate(styles):
             painted = list_pictures(folder / style) if (folder / style).is_dir() else []
             self.pairs += [(index, photos[path.stem], path) for path in painted if path.stem in photos]
@@ -55,13 +61,26 @@ class Lessons:
             chance = random.Random(f"lesson {self.seed} {self.position}")
             self.position += 1
             # With replacement, so that fewer pairs than a batch holds will do.
-            drawn = chance.choices(self.pairs, k=self.batch_size)
-            crops = [self._crops(load_picture(photo), load_picture(painted), chance) for _, photo, painted in drawn]
+            drawn = [self._draw(chance) for _ in range(self.batch_size)]
             yield Lesson(
-                photos=as_batch([photo for photo, _ in crops]),
+                photos=as_batch([photo for _, photo, _ in drawn]),
                 chosen=torch.tensor([index for index, _, _ in drawn]),
-                taught=as_batch([painted for _, painted in crops]),
+                taught=as_batch([painted for _, _, painted in drawn]),
             )
+
+    def _draw(self, chance: random.Random) -> tuple[int, Pixels, Pixels]:
+        """The number of a style, and crops of a photo and of its painting."""
+        while len(self.unreadable) < len(self.pairs):
+            pair = chance.choice(self.pairs)
+            if pair in self.unreadable:
+                continue
+            index, photo, painted = pair
+            try:
+                return index, *self._crops(load_picture(photo), load_picture(painted), chance)
+            except (TrainingError, UsageError) as error:
+                logger.warning("skipped: %s", error)
+                self.unreadable.add(pair)
+        raise TrainingError("none of the teacher's pairs can be read")
 
     def _crops(self, photo: Pixels, painted: Pixels, chance: random.Random) -> tuple[Pixels, Pixels]:
         """At the painting's own scale where it is large enough: its strokes are what is to be learned."""
