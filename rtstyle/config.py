@@ -36,7 +36,7 @@ class RunConfig:
 def parse_size(text: str) -> Size:
     """``"640x360"`` (width x height, as everyone writes it) -> (360, 640)."""
     width, x, height = text.lower().partition("x")
-    if not (x and width.isdigit() and height.isdigit()):
+    if not (x and width.isdecimal() and height.isdecimal()):
         raise UsageError(f"size '{text}' is not WIDTHxHEIGHT, for example 1280x720")
     size = int(height), int(width)
     if min(size) < 16:

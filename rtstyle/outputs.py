@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from rtstyle.channel import Channel, Closed
 from rtstyle.errors import RTStyleError, SinkError
 from rtstyle.frame import Frame
-from rtstyle.sinks.base import Sink
+from rtstyle.sinks.base import OnRequest, Patient, Sink
 from rtstyle.stats import StatsRecorder
 
 logger = logging.getLogger(__name__)
@@ -37,12 +37,14 @@ class Output:
     @property
     def patience(self) -> float:
         """Seconds that the end of a run waits for it, beyond what every stage is given."""
-        return getattr(self.sink, "live_patience", 0.0) if self.live else FILE_SECONDS
+        if not self.live:
+            return FILE_SECONDS
+        return self.sink.live_patience if isinstance(self.sink, Patient) else 0.0
 
     @property
     def on_request(self) -> bool:
         """Whether it writes only what somebody at the window asks for: no live run goes on for it alone."""
-        return getattr(self.sink, "on_request", False)
+        return isinstance(self.sink, OnRequest) and self.sink.on_request
 
     def put(self, frame: Frame) -> None:
         """Hand a frame over unless the output was dropped; raises :class:`Closed` once the whole run was ended."""

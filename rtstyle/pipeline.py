@@ -31,7 +31,7 @@ from rtstyle.freshness import Freshness
 from rtstyle.outputs import Guard, Output
 from rtstyle.painters import FramePainter, PlainPainter
 from rtstyle.pixels import resize
-from rtstyle.sinks.base import Sink, WindowLike
+from rtstyle.sinks.base import Queued, Sink, WindowLike
 from rtstyle.sources.base import Source
 from rtstyle.stats import RunStats, StatsRecorder
 from rtstyle.stylizer import Stylizer
@@ -94,6 +94,8 @@ class _Run:
     errors: list[BaseException] = field(default_factory=list)
     held: list[Frame] = field(default_factory=list)
     """A frame of another size that ended a batch and begins the next."""
+    skipped: int = 0
+    """Frames that would have been too old by the time they were painted."""
     painted_at: float | None = None
     """When the painter was done with everything."""
 
@@ -120,12 +122,12 @@ class _Run:
             self._fail(error)
         self._join(threads)
         self._raise_first()
-        return self.recorder.finish(dropped=self.decoded.dropped)
+        return self.recorder.finish(dropped=self.decoded.dropped + self.skipped)
 
     def _room(self, sink: Sink) -> int:
         """How many painted frames may wait for ``sink``."""
         if self.live:
-            return getattr(sink, "live_queue", 1)
+            return sink.live_queue if isinstance(sink, Queued) else 1
         return max(self.config.queue, self.batch)
 
     def _stages(self) -> list[tuple[str, Callable[[], None]]]:
@@ -255,9 +257,10 @@ class _Run:
             batch.append(self.held.pop())
         while len(batch) < self.batch:
             try:
-                frame = self.decoded.get()
+                first = frame = self.decoded.get()
                 if self.freshness:
-                    frame = self.freshness.newest(frame, self.decoded)
+                    frame = self.freshness.newest(first, self.decoded)
+                self.skipped += frame is not first
             except Closed:
                 break
             if batch and frame.size != batch[0].size:

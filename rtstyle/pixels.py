@@ -35,9 +35,15 @@ def to_uint8(x: Tensor) -> Tensor:
 
 
 def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
-    """Reflect-pad (N, C, H, W) at the right and the bottom up to the next multiple; crop with ``[..., :H, :W]``."""
+    """Reflect-pad (N, C, H, W) at the right and the bottom up to the next multiple; crop with ``[..., :H, :W]``.
+
+    A side that is shorter than what it lacks is reflected back and forth.
+    """
     height, width = x.shape[-2:]
     bottom, right = -height % multiple, -width % multiple
+    if bottom >= height or right >= width:
+        rows, columns = (np.pad(np.arange(side), (0, more), mode="reflect") for side, more in ((height, bottom), (width, right)))
+        return x[..., torch.from_numpy(rows), :][..., torch.from_numpy(columns)]
     if bottom or right:
         x = F.pad(x, (0, right, 0, bottom), mode="reflect")
     return x

@@ -8,6 +8,7 @@ style too: it names the network it belongs to, or brings a network of its own.
 from __future__ import annotations
 
 import difflib
+import hashlib
 import json
 import math
 import os
@@ -126,6 +127,11 @@ class StyleBank:
             if name != NONE:
                 total += share * self.vectors[self.resolve(name)]
         return total
+
+    def fingerprint(self, mix: StyleMix) -> str:
+        """Hex digest of all that decides how ``mix`` is painted: the network's parameters and the vector."""
+        vector = self.vector(mix).float().contiguous().numpy().tobytes()
+        return hashlib.sha256(network_sha256(self.network).encode() + vector).hexdigest()
 
     def resolve(self, name: str) -> str:
         """The bank's name for a style or style file, which is loaded when first named."""

@@ -43,7 +43,20 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise WeightsError(f"{path} is no manifest of weights")
     if manifest.get("format") != FORMAT or "tiers" not in manifest:
         raise WeightsError(f"{path} has format {manifest.get('format')}; this rtstyle reads format {FORMAT}")
+    if not _is_whole(manifest):
+        raise WeightsError(f"{path} is incomplete; install rtstyle again, or rebuild the weights (train/README.md)")
     return manifest
+
+
+def _is_whole(manifest: Mapping[str, Any]) -> bool:
+    """Whether all that is read of a manifest is there, and of its kind."""
+    tiers = manifest["tiers"]
+    if not (isinstance(tiers, dict) and all(isinstance(tier, dict) for tier in tiers.values())):
+        return False
+    if not all(isinstance(tier.get("net"), dict) and isinstance(tier.get("styles"), dict) for tier in tiers.values()):
+        return False
+    files = [*tiers.values(), *(style for tier in tiers.values() for style in tier["styles"].values())]
+    return all(isinstance(file, dict) and isinstance(file.get(key), str) for file in files for key in ("file", "sha256"))
 
 
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:

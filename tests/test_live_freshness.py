@@ -84,6 +84,25 @@ class Stumbling(NoPainter):
         return super().paint_frames(list(frames))
 
 
+class Tallying(NoPainter):
+    """Counts what it is given."""
+
+    count = 0
+
+    def paint_frames(self, frames: Sequence[Frame]) -> list[Frame]:
+        self.count += len(frames)
+        return super().paint_frames(list(frames))
+
+
+def test_a_frame_is_painted_or_counted_as_dropped() -> None:
+    interval = 0.04
+    painter = Tallying(1.5 * interval)
+    with LiveFrames(40, interval=interval) as source:
+        stats = run(source, tiny_stylizer(), [Screen()], painter=painter)
+    assert stats.dropped > 0
+    assert painter.count + stats.dropped == 40
+
+
 def test_a_run_displays_nothing_that_came_late() -> None:
     interval = 0.08
     screen, painter = Screen(), Stumbling(interval)

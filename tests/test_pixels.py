@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from rtstyle.pixels import (
     centre_square,
     from_cells,
+    pad_pixels,
     pad_to_multiple,
     resize,
     scaled_size,
@@ -45,7 +46,7 @@ def test_to_uint8_rounds_and_clamps() -> None:
     assert to_uint8(x)[0, 0, :, 0].tolist() == [0, 1, 255, 0]
 
 
-@pytest.mark.parametrize(("height", "width"), [(16, 16), (17, 23), (41, 33)])
+@pytest.mark.parametrize(("height", "width"), [(16, 16), (17, 23), (41, 33), (3, 33), (3, 2)])
 def test_padding_keeps_the_picture_and_reaches_the_multiple(height: int, width: int) -> None:
     x = torch.rand(1, 3, height, width)
     padded = pad_to_multiple(x, 8)
@@ -53,6 +54,7 @@ def test_padding_keeps_the_picture_and_reaches_the_multiple(height: int, width: 
     assert padded.shape[3] % 8 == 0
     assert padded.shape[2] - height < 8
     assert torch.equal(padded[..., :height, :width], x)
+    assert np.array_equal(to_uint8(padded)[0].numpy(), pad_pixels(to_uint8(x)[0].numpy(), 8))
 
 
 def test_shrink_averages_whole_squares_and_what_is_left_of_them() -> None:

@@ -93,6 +93,11 @@ def test_what_cannot_be_opened_is_refused_in_one_line(text: str) -> None:
     assert "\n" not in str(error.value)
 
 
+def test_a_film_may_be_named_as_an_address(media: Path) -> None:
+    with open_input(f"file:{media / 'clip.mp4'}") as source:
+        assert next(iter(source)).size == source.info.size
+
+
 def test_a_missing_camera_says_what_else_there_is() -> None:
     with pytest.raises(SourceError, match=r"camera 63.*--source"), open_input("63"):
         pass

@@ -216,6 +216,15 @@ def test_manifest_of_another_format_is_refused(tier: Path) -> None:
         StyleBank.load(folder=tier)
 
 
+@pytest.mark.parametrize("missing", ["file", "sha256", "net", "styles"])
+def test_an_incomplete_manifest_is_refused(tier: Path, missing: str) -> None:
+    manifest = json.loads((tier / MANIFEST).read_text())
+    del manifest["tiers"]["live"][missing]
+    (tier / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(WeightsError, match="is incomplete"):
+        StyleBank.load(folder=tier)
+
+
 def test_weights_are_found_inside_the_package_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tier: Path) -> None:
     package = tmp_path / "site" / "rtstyle"
     shutil.copytree(tier / "live", package / "weights" / "live")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from clips import read_film, small_stylizer, write_clip
 
 from rtstyle.errors import UsageError
 from rtstyle.video.film import FilmOptions
-from rtstyle.video.many import Outcome, find_films, is_many, paint_films
+from rtstyle.video.many import Outcome, _Linked, find_films, is_many, paint_films
 from rtstyle.video.progress import Bar
 
 
@@ -40,6 +41,16 @@ def test_a_bad_film_does_not_stop_the_others(films: Path, tmp_path: Path) -> Non
     assert len(read_film(tmp_path / "out" / "c.mp4").times) == 6
     assert not outcomes[1].good
     assert "no video" in outcomes[1].detail
+
+
+def test_waiting_for_a_stop_ends_with_that_of_the_whole_run() -> None:
+    whole = threading.Event()
+    own = _Linked(whole)
+    assert not own.wait(0.01)
+    threading.Timer(0.1, whole.set).start()
+    begun = time.monotonic()
+    assert own.wait(20)
+    assert time.monotonic() < begun + 10
 
 
 def test_what_is_done_is_skipped(films: Path, tmp_path: Path) -> None:

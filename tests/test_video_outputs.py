@@ -111,6 +111,15 @@ def test_a_folder_that_cannot_be_made_is_one_clear_line(tmp_path: Path, untouche
         paint_preview(str(source), folder, 2, untouched)
 
 
+def test_a_preview_that_would_replace_a_still_writes_none(tmp_path: Path, untouched: Stylizer) -> None:
+    source = write_clip(tmp_path / "in.mp4", 6)
+    (tmp_path / "stills").mkdir()
+    (tmp_path / "stills" / "in_02.png").write_text("mine")
+    with pytest.raises(UsageError, match=r"in_02\.png exists already"):
+        paint_preview(str(source), tmp_path / "stills", 3, untouched)
+    assert [path.name for path in (tmp_path / "stills").iterdir()] == ["in_02.png"]
+
+
 def test_pictures_are_a_source_too(tmp_path: Path, untouched: Stylizer) -> None:
     for index in range(4):
         Image.fromarray(numbered(index)).save(tmp_path / f"in_{index:03d}.png")

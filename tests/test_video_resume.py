@@ -16,6 +16,8 @@ from PIL import Image
 from rtstyle.errors import UsageError
 from rtstyle.sinks.encoders import VideoOptions
 from rtstyle.sinks.resuming import Ticket
+from rtstyle.styles import StyleBank, StyleMix
+from rtstyle.stylizer import Look
 from rtstyle.video.film import FilmOptions, paint_film
 
 
@@ -139,6 +141,16 @@ def test_resume_with_other_options_is_refused(tmp_path: Path, slow: Slow) -> Non
         with pytest.raises(UsageError, match="other options"):
             paint_film(str(source), tmp_path / "out.mp4", slow, changed)
     assert Ticket.path(tmp_path / "out.mp4").exists()
+
+
+def test_resume_with_other_paint_is_refused(tmp_path: Path) -> None:
+    source = write_clip(tmp_path / "in.mp4", 40)
+    bank = StyleBank.load(tier="live")
+    slow = Slow(bank, Look(mix=StyleMix.parse("wave")))
+    interrupted_run(source, tmp_path / "out.mp4", slow, 9, FilmOptions())
+    bank.vectors["wave"] *= 0.3
+    with pytest.raises(UsageError, match="other options"):
+        paint_film(str(source), tmp_path / "out.mp4", slow, FilmOptions(resume=True))
 
 
 def test_resume_without_anything_to_resume_starts(tmp_path: Path, slow: Slow) -> None:

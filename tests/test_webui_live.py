@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from rtstyle.webui import live
+from rtstyle.webui.messages import VisitorError
 from rtstyle.webui.server import PageServer
 
 if TYPE_CHECKING:
@@ -100,6 +101,27 @@ def test_one_visitor_too_many_is_asked_to_come_back_later(page: PageServer, monk
     assert "Try again in a while" in send(page, picture, visitor="c").json()["error"]
     monkeypatch.setattr(live, "IDLE_SECONDS", 0.0)
     assert send(page, picture, visitor="c").status_code == 200
+
+
+def test_both_ways_of_the_camera_share_the_places(page: PageServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    rtc = pytest.importorskip("rtstyle.webui.rtc")
+    monkeypatch.setattr(live, "IDLE_SECONDS", 60.0)
+    routes = live.LiveRoutes(page.studio)
+    routes._admit("over http")
+    peers: Any = routes._peers
+    with ThreadPoolExecutor(1) as pool:
+        look = page.studio.look("wave")
+
+        async def connected() -> None:
+            peers.peers.add(rtc.Peer(page.studio, look, pool))
+            routes._admit("over http")
+            with pytest.raises(VisitorError, match="2 cameras are being painted"):
+                routes._admit("another")
+            with pytest.raises(VisitorError, match="2 cameras are being painted"):
+                await peers.join("an offer", look)
+            await routes.close()
+
+        asyncio.run(connected())
 
 
 def test_an_offer_that_makes_no_sense_is_refused_and_takes_no_place(page: PageServer) -> None:

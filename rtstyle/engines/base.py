@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -30,10 +29,44 @@ class Engine(Protocol):
         ...
 
 
+@runtime_checkable
+class MeasuresBatch(Protocol):
+    """What an engine may have besides: a batch chosen by measuring time and memory."""
+
+    def measure_batch(self, height: int, width: int) -> int:
+        """Frames of this size that a call should bring; the first question takes a measurement."""
+        ...
+
+
+@runtime_checkable
+class Forgets(Protocol):
+    """What an engine may have besides: it prepares for each shape, and keeps so many and no more."""
+
+    def remembers(self, shape: tuple[int, ...]) -> bool:
+        """Whether frames of this shape are painted at once; asked without waiting for any preparation."""
+        ...
+
+
+@runtime_checkable
+class StandsIn(Protocol):
+    """An engine that leaves the painting to another."""
+
+    @property
+    def at_work(self) -> Engine:
+        """The engine that paints at present."""
+        ...
+
+
 def batch_for(engine: Engine, height: int, width: int) -> int:
     """The batch for frames of this size: measured, by an engine that can, else the preferred one."""
-    measure: Callable[[int, int], int] | None = getattr(engine, "measure_batch", None)
-    return measure(height, width) if measure else engine.preferred_batch
+    return engine.measure_batch(height, width) if isinstance(engine, MeasuresBatch) else engine.preferred_batch
+
+
+def at_work(engine: Engine) -> Engine:
+    """The engine that paints, where one stands in for several."""
+    while isinstance(engine, StandsIn):
+        engine = engine.at_work
+    return engine
 
 
 SURVIVED = (RuntimeError, MemoryError, ImportError, OSError, NotImplementedError)

@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from rtstyle.engines.base import Engine
+from rtstyle.engines.base import Engine, at_work
 
 STAGES = ("upload", "net", "download")
 Lap = Callable[[str], None]
@@ -70,10 +70,3 @@ def has_bus(engine: Engine) -> bool:
     """Whether frames travel to another device."""
     working = at_work(engine)
     return isinstance(working, Staged) and working.device.type != "cpu"
-
-
-def at_work(engine: Engine) -> Engine:
-    """The engine that paints, where one stands in for several."""
-    while inner := getattr(engine, "at_work", None):
-        engine = inner
-    return engine

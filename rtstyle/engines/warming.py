@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 
 from rtstyle.background import BackgroundThread
-from rtstyle.engines.base import SURVIVED, Engine
-from rtstyle.engines.stages import at_work
+from rtstyle.engines.base import SURVIVED, Engine, Forgets, at_work
 from rtstyle.errors import RTStyleError
 
 logger = logging.getLogger(__name__)
@@ -128,8 +127,8 @@ def is_warming(engine: Engine) -> bool:
 
 def _remembers(engine: Engine, shape: Shape) -> bool:
     """Whether ``engine`` paints this shape at once; asked of those that can say so, since the others forget none."""
-    asked: Callable[[Shape], bool] | None = getattr(at_work(engine), "remembers", None)
-    return asked is None or asked(shape)
+    working = at_work(engine)
+    return not isinstance(working, Forgets) or working.remembers(shape)
 
 
 def best_seconds(engine: Engine, frames: Tensor, style: Tensor, trials: int = TRIALS) -> float:

@@ -69,6 +69,7 @@ def camera(text: str, *, size: Size | None = None, rate: Fraction | None = None,
 
 
 def _file(text: str, *, size: Size | None, rate: Fraction | None, loop: bool, stop: threading.Event | None) -> Source:
+    text = text.removeprefix("file:")
     path = Path(text)
     if not path.exists() and "%" not in text:
         raise UsageError(

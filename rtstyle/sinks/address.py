@@ -86,6 +86,7 @@ class Connection:
                 target, "w", format=muxer, container_options=options, timeout=(timeout, timeout)
             )
         except (FFmpegError, ValueError) as error:
+            self.cut()
             raise SinkError(f"cannot send to {output}: {reason(error)}") from error
 
     def close(self) -> None:

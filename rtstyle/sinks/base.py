@@ -20,13 +20,45 @@ class Sink(Protocol):
     main_thread: bool
     """Whether it must be driven by the thread that called the pipeline (windows must)."""
 
-    def open(self, info: StreamInfo) -> None: ...
+    def open(self, info: StreamInfo) -> None:
+        """Get ready for frames of ``info.size``, which comes before the first of them."""
+        ...
 
-    def write(self, frame: Frame) -> None: ...
+    def write(self, frame: Frame) -> None:
+        """Take the next frame, uint8 (H, W, 3); its ``pts`` is above that of the frame before."""
+        ...
 
     def __enter__(self) -> Self: ...
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
+
+
+@runtime_checkable
+class Queued(Protocol):
+    """What a sink may have besides: room for more than the newest frame of a live run."""
+
+    live_queue: int
+    """How many painted frames may wait for it."""
+
+
+@runtime_checkable
+class Patient(Protocol):
+    """What a sink may have besides: an end that takes its time, also in a live run."""
+
+    @property
+    def live_patience(self) -> float:
+        """Seconds that the end of a run waits for it, beyond what every stage is given."""
+        ...
+
+
+@runtime_checkable
+class OnRequest(Protocol):
+    """What a sink may have besides: it may write only what somebody at the window asks for."""
+
+    @property
+    def on_request(self) -> bool:
+        """Whether it does so now: no live run goes on for it alone."""
+        ...
 
 
 @runtime_checkable

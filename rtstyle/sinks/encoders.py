@@ -170,8 +170,9 @@ def plan(options: VideoOptions, container: str, size: Size | None = None) -> Enc
     codec = CODECS.get(name)
     if codec is None:
         raise UsageError(f"no codec '{name}'; there are: {', '.join(CODECS)}")
-    if ("mp4" if container == "m4v" else container) not in codec.containers:
-        possible = [other for other, it in CODECS.items() if container in it.containers]
+    like = "mp4" if container == "m4v" else container
+    if like not in codec.containers:
+        possible = [other for other, it in CODECS.items() if like in it.containers]
         homes = ", .".join(codec.containers)
         raise UsageError(f".{container} cannot hold {name}; it holds {', '.join(possible)}, and {name} goes into .{homes}")
     encoder = _encoder(name, codec, options.hwaccel)

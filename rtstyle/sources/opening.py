@@ -104,11 +104,15 @@ def open_container(
     target = str(name) if is_url(name) or ":" not in str(name) else os.path.abspath(name)
     try:
         container = av.open(carrier or target, "r", format=format, options=options, timeout=limit)
-        if is_url(name) or not hides_an_end(container):
-            return container
-        whole = av.open(target, "r", format=format, options=options | WHOLE)
     except (FFmpegError, ValueError) as error:
         raise SourceError(f"cannot open {name}: {(carrier and carrier.failure) or reason(error)}") from error
+    if is_url(name) or not hides_an_end(container):
+        return container
+    try:
+        whole = av.open(target, "r", format=format, options=options | WHOLE)
+    except (FFmpegError, ValueError) as error:
+        container.close()
+        raise SourceError(f"cannot open {name}: {reason(error)}") from error
     if is_by_mistake(container, whole):
         container, whole = whole, container
     whole.close()

@@ -160,7 +160,7 @@ class _Film:
                 if isinstance(sink, VideoSink) and sink.partial is not None:
                     self._leave_ticket(sink)
                     kept = f"{sink.frames} frames are" if sink.last_seconds is not None else "what was written is"
-                    raise type(error)(f"{error}; {kept} kept in {sink.partial}") from error
+                    error.args = (f"{error}; {kept} kept in {sink.partial}",)
                 raise
         if isinstance(sink, VideoSink):
             self._leave_ticket(sink)
@@ -239,8 +239,10 @@ class _Film:
     def _settings(self) -> str:
         it = self.options
         read = replace(it.read, threads=0, timeout=0.0)
-        look = self.stylizer.look, self.stylizer.bank.tier
-        return fingerprint(Path(self.source), look, read, it.write, it.size, it.scale, it.audio, it.compare, it.stabilize)
+        look = self.stylizer.look
+        painting = self.stylizer.bank.fingerprint(look.mix)
+        settings = read, it.write, it.size, it.scale, it.audio, it.compare, it.stabilize
+        return fingerprint(Path(self.source), look, painting, *settings)
 
     def _take_ticket(self, sink: VideoSink) -> None:
         if not self._comes_again:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +25,7 @@ SUFFIXES = frozenset(
     for name in "3gp avi flv gif m2ts m4v mkv mov mp4 mpeg mpg mts mxf ts webm wmv".split()  # noqa: SIM905
 )
 """What counts as a film in a folder."""
+FOLLOW_SECONDS = 0.05
 
 
 @dataclass(kw_only=True)
@@ -121,6 +124,12 @@ class _Linked(threading.Event):
 
     def is_set(self) -> bool:
         return super().is_set() or self._followed.is_set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        end = math.inf if timeout is None else time.monotonic() + timeout
+        while not self.is_set() and (left := end - time.monotonic()) > 0:
+            super().wait(min(left, FOLLOW_SECONDS))
+        return self.is_set()
 
 
 def _is_due(output: Path, options: FilmOptions) -> bool:

@@ -42,15 +42,15 @@ def paint_preview(
     with VideoSource(source, options.read) as film:
         info = film.info
     seconds = Fraction(info.frames or 1) / (info.rate or 25)
+    paths = [folder / f"{Path(source).stem}_{number + 1:02d}.png" for number in range(count)]
+    if not options.overwrite and (there := [path for path in paths if path.exists()]):
+        raise UsageError(f"{there[0]} exists already; --overwrite replaces it")
     make_folder(folder)
     written: list[Path] = []
-    for number in range(count):
+    for number, path in enumerate(paths):
         if stop is not None and stop.is_set():
             break
         moment = info.start + seconds * (2 * number + 1) / (2 * count)
-        path = folder / f"{Path(source).stem}_{number + 1:02d}.png"
-        if path.exists() and not options.overwrite:
-            raise UsageError(f"{path} exists already; --overwrite replaces it")
         write_still(_painted(_frame_at(source, moment, options), stylizer, options), path)
         written.append(path)
     return written

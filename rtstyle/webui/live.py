@@ -23,7 +23,7 @@ from starlette.concurrency import run_in_threadpool
 
 from rtstyle.errors import MissingDependencyError, RTStyleError
 from rtstyle.pixels import Pixels
-from rtstyle.webui.messages import VisitorError, readable
+from rtstyle.webui.messages import VisitorError, no_place, readable
 from rtstyle.webui.panel import Panel
 from rtstyle.webui.studio import Studio
 from rtstyle.webui.theme import ASSETS
@@ -80,7 +80,7 @@ class LiveRoutes:
         if webrtc_is_there():
             from rtstyle.webui.rtc import Peers
 
-            self._peers = Peers(studio)
+            self._peers = Peers(studio, others=lambda: len(self._visitors()))
 
     def add_to(self, api: FastAPI) -> None:
         """Register the routes; before Gradio is mounted at the root, which answers everything else."""
@@ -124,14 +124,18 @@ class LiveRoutes:
         if self._peers is not None:
             await self._peers.close()
 
-    def _admit(self, visitor: str) -> None:
+    def _visitors(self) -> set[str]:
+        """Whose pictures come over HTTP at present."""
         now = time.monotonic()
         self._seen = {name: seen for name, seen in self._seen.items() if now - seen < IDLE_SECONDS}
-        if visitor not in self._seen and len(self._seen) >= self.studio.limits.cameras:
-            raise VisitorError(
-                f"{len(self._seen)} cameras are being painted, which is all we can do at once. Try again in a while."
-            )
-        self._seen[visitor] = now
+        return set(self._seen)
+
+    def _admit(self, visitor: str) -> None:
+        here = self._visitors()
+        cameras = len(here) + (self._peers.count if self._peers is not None else 0)
+        if visitor not in here and cameras >= self.studio.limits.cameras:
+            raise no_place(cameras)
+        self._seen[visitor] = time.monotonic()
 
 
 async def _body(request: Request, limit: int) -> bytes:

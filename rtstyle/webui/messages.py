@@ -29,6 +29,11 @@ class VisitorError(UsageError):
     """A request of a visitor that is refused; its message is shown as it is."""
 
 
+def no_place(cameras: int) -> VisitorError:
+    """What a visitor is told whose camera would be one too many."""
+    return VisitorError(f"{cameras} cameras are being painted, which is all we can do at once. Try again in a while.")
+
+
 @contextmanager
 def said_plainly() -> Generator[None]:
     """Turn whatever is raised inside into the message a visitor sees."""

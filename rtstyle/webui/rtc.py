@@ -9,6 +9,7 @@ import asyncio
 import json
 import logging
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
@@ -17,7 +18,7 @@ from rtstyle.pixels import Pixels
 from rtstyle.stats import StatsRecorder
 from rtstyle.stylizer import Look
 from rtstyle.webui.limits import no_larger
-from rtstyle.webui.messages import VisitorError
+from rtstyle.webui.messages import VisitorError, no_place
 from rtstyle.webui.studio import Studio
 
 try:
@@ -73,7 +74,6 @@ class PaintedTrack(MediaStreamTrack):
             raise MediaStreamError
         (frame, arrived), self._newest = self._newest, None
         painted = await asyncio.get_running_loop().run_in_executor(self._pool, self._paint, frame)
-        self.stats.frames += 1
         self.stats.shown(arrived)
         return painted
 
@@ -158,20 +158,26 @@ class Peer:
 class Peers:
     """All connections of the page; those that ended make room."""
 
-    def __init__(self, studio: Studio) -> None:
+    def __init__(self, studio: Studio, *, others: Callable[[], int]) -> None:
+        """``others``: how many cameras are painted besides."""
         self.studio = studio
+        self._others = others
         self.pool = ThreadPoolExecutor(studio.limits.cameras, thread_name_prefix="camera")
         self.peers: set[Peer] = set()
+
+    @property
+    def count(self) -> int:
+        """Connections that are there, or coming about."""
+        return sum(not peer.is_over for peer in self.peers)
 
     async def join(self, sdp: str, look: Look) -> str:
         """Take a visitor in and answer the offer; raises :class:`VisitorError` where there is no room."""
         for peer in [peer for peer in self.peers if peer.is_over]:
             self.peers.discard(peer)
             await peer.close()
-        if len(self.peers) >= self.studio.limits.cameras:
-            raise VisitorError(
-                f"{len(self.peers)} cameras are being painted, which is all we can do at once. Try again in a while."
-            )
+        cameras = len(self.peers) + self._others()
+        if cameras >= self.studio.limits.cameras:
+            raise no_place(cameras)
         peer = Peer(self.studio, look, self.pool)
         self.peers.add(peer)
         try:

@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from rtstyle.devices import resolve_device, resolve_tier
-from rtstyle.engines import Engine, Work, open_engine
+from rtstyle.engines import Engine, Work, batch_for, open_engine
 from rtstyle.pixels import Pixels, resize, scaled_size
 from rtstyle.sinks.images import write_still
 from rtstyle.sources.images import read_still
@@ -63,6 +63,16 @@ class TakingTurns:
     def preferred_batch(self) -> int:
         """The engine's own."""
         return self.engine.preferred_batch
+
+    @property
+    def at_work(self) -> Engine:
+        """The engine that paints."""
+        return self.engine
+
+    def measure_batch(self, height: int, width: int) -> int:
+        """The engine's own; measuring takes a turn, too."""
+        with self._turn:
+            return batch_for(self.engine, height, width)
 
     def __call__(self, frames: Tensor, style: Tensor) -> Tensor:
         with self._turn:
