@@ -9,6 +9,8 @@ from rtstyle.errors import UsageError
 from rtstyle.pixels import Size, scaled_size
 
 TIERS = ("live", "studio")
+LONGEST_SECONDS = 10**8
+"""No film lasts for three years, and few formats can tell such times."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +38,7 @@ class RunConfig:
 def parse_size(text: str) -> Size:
     """``"640x360"`` (width x height, as everyone writes it) -> (360, 640)."""
     width, x, height = text.lower().partition("x")
-    if not (x and width.isdecimal() and height.isdecimal()):
+    if not (x and width.isdecimal() and height.isdecimal() and text.isascii()):
         raise UsageError(f"size '{text}' is not WIDTHxHEIGHT, for example 1280x720")
     size = int(height), int(width)
     if min(size) < 16:
@@ -60,10 +62,20 @@ def target_size(size: Size, *, wanted: str | None, scale: float | None) -> Size 
     return height, width
 
 
+def exact_number(text: str) -> Fraction:
+    """``"29.97"`` or ``"30000/1001"`` as it is; raises :class:`ValueError` for what is none, powers of ten included.
+
+    Of those a few letters would make a number that fills the memory.
+    """
+    if not text.isascii() or "e" in text.lower():
+        raise ValueError(f"'{text}' is no number")
+    return Fraction(text)
+
+
 def parse_rate(text: str) -> Fraction:
     """``"30"``, ``"29.97"`` or ``"30000/1001"`` -> frames per second."""
     try:
-        rate = Fraction(text)
+        rate = exact_number(text)
     except (ValueError, ZeroDivisionError):
         raise UsageError(f"rate '{text}' is not a number of frames per second, for example 30 or 30000/1001") from None
     if not 0 < rate <= 1000:
@@ -78,7 +90,9 @@ def parse_time(text: str | None) -> Fraction | None:
     seconds = Fraction(0)
     try:
         for part in text.split(":"):
-            seconds = 60 * seconds + Fraction(part)
+            seconds = 60 * seconds + exact_number(part)
     except (ValueError, ZeroDivisionError):
         raise UsageError(f"time '{text}' is neither seconds nor HOURS:MINUTES:SECONDS, for example 75.5 or 1:15.5") from None
+    if seconds > LONGEST_SECONDS:
+        raise UsageError(f"time '{text}' is later than any film lasts")
     return seconds

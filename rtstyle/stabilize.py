@@ -21,6 +21,8 @@ from rtstyle.stylizer import Look, Stylizer
 
 FLOW_HEIGHT = 180
 """Films are compared at about this height: enough for motion, and small enough to cost little beside painting."""
+SMALLEST_SIDE = 12
+"""Pictures with a shorter side than this are not compared: the flow needs a few of its patches."""
 KEPT = 0.75
 """Share of the old painting where the film stands still or is well explained."""
 SURE, UNSURE = 4.0, 14.0
@@ -57,10 +59,12 @@ class Stabilizer:
         """The painting of ``picture``, steadied; both uint8 (H, W, 3), and so is the result.
 
         The first frame, the first one of a scene (``cut``, or where motion explains next to nothing) and one of another
-        size come back as they are.
+        size come back as they are, and so does all of a film that is but a strip.
         """
         factor = max(1, round(picture.shape[0] / FLOW_HEIGHT))
         small = shrink(picture, factor)
+        if min(small.shape[:2]) < SMALLEST_SIDE:
+            return painted
         grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
         before, before_grey, old = self._picture, self._grey, self._steady
         self._picture, self._grey = small, grey

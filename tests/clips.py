@@ -171,6 +171,29 @@ def clip_with_sound(path: Path, codec: str, layout: str, rate: int = 48000) -> P
     return path
 
 
+def clip_with_subtitles(path: Path, lines: Sequence[tuple[float, float, str]], *, pictures: int = 12, tracks: int = 1) -> Path:
+    """An MKV of 25 pictures a second; ``lines`` (from, to, text) stand in every track, after the track's language."""
+    with av.open(str(path), "w") as output:
+        video = output.add_stream("libx264", rate=25)
+        video.width, video.height = WIDTH, HEIGHT
+        texts = [output.add_mux_stream("subrip", time_base=Fraction(1, 1000)) for _ in range(tracks)]
+        for text, language in zip(texts, ("ger", "fra"), strict=False):
+            text.metadata["language"] = language
+        for index in range(pictures):
+            frame = av.VideoFrame.from_ndarray(numbered(index), format="rgb24")
+            frame.pts = index
+            output.mux(video.encode(frame))
+        for stream in texts:
+            for begins, ends, line in lines:
+                packet = av.Packet(f"{line} of {stream.metadata['language']}".encode())
+                packet.stream, packet.time_base = stream, Fraction(1, 1000)
+                packet.pts = packet.dts = round(1000 * begins)
+                packet.duration = round(1000 * (ends - begins))
+                output.mux(packet)
+        output.mux(video.encode(None))
+    return path
+
+
 def _chapter(number: int, start: float, end: float, title: str) -> dict[str, Any]:
     unit = Fraction(1, 1000)
     return {"id": number, "start": round(start * 1000), "end": round(end * 1000), "time_base": unit, "metadata": {"title": title}}

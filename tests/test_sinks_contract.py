@@ -79,6 +79,21 @@ def test_what_libav_refuses_is_one_clear_line(tmp_path: Path, monkeypatch: pytes
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("extension", ["webm", "gif", "mkv", "mov"])
+def test_a_recording_goes_into_any_container(tmp_path: Path, extension: str) -> None:
+    path = tmp_path / f"my.{extension}"
+    with RecordingSink(tmp_path, lambda: True, first=path) as sink:
+        send(sink, 4)
+    assert sink.saved == [path]
+    assert len(decoded(path)) == 4
+
+
+@pytest.mark.parametrize("name", ["my.txt", "my_%05d.png"])
+def test_a_recording_is_one_film(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match=r"use \.mp4.*\.gif$"):
+        RecordingSink(tmp_path, lambda: True, first=tmp_path / name)
+
+
 def test_recordings_start_and_stop_and_keep_the_times_of_capture(tmp_path: Path) -> None:
     wanted = False
     said: list[str] = []

@@ -94,6 +94,14 @@ def test_a_moving_thing_leaves_no_ghost() -> None:
         assert not uncovered.size or uncovered.mean() < 1
 
 
+def test_a_strip_comes_back_as_it_is() -> None:
+    stabilizer = Stabilizer()
+    strip = np.zeros((600, 16, 3), dtype=np.uint8)
+    for level in (0, 90):
+        painted = strip + np.uint8(level)
+        assert np.array_equal(stabilizer.steady(strip, painted), painted)
+
+
 def test_another_size_begins_anew() -> None:
     stabilizer = Stabilizer()
     stabilizer.steady(scene(6), scene(6))

@@ -90,6 +90,24 @@ def test_wide_greys_are_not_clipped(tmp_path: Path) -> None:
     assert alpha is None
 
 
+@pytest.mark.parametrize("scale", [1.0, 255.0])
+def test_floating_point_pictures_keep_their_light(tmp_path: Path, scale: float) -> None:
+    light = np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8)
+    Image.fromarray(scale * light).save(tmp_path / "float.tif")
+    pixels, _ = read_still(tmp_path / "float.tif")
+    assert np.abs(pixels[..., 0] - 255 * light).max() <= 0.5
+
+
+def test_of_several_pictures_in_a_file_the_first_is_taken_and_it_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second = (Image.new("RGB", (32, 16), (level, 0, 0)) for level in (200, 10))
+    first.save(tmp_path / "two.png", save_all=True, append_images=[second])
+    pixels, _ = read_still(tmp_path / "two.png")
+    assert pixels[0, 0, 0] == 200
+    assert "holds 2 pictures" in caplog.text
+
+
 @pytest.mark.parametrize("mode", ["P", "PA", "RGBA"])
 def test_the_profile_counts_in_every_mode(tmp_path: Path, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

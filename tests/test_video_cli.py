@@ -74,6 +74,22 @@ def test_many_films_end_with_a_table(tmp_path: Path) -> None:
     assert [line.split()[:2] for line in table] == [["bad.mp4", "failed"], ["good.mp4", "done"]]
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--start", "1e400"], "1e400"),
+        (["--start", "999999999:00:00"], "later than any film"),
+        (["--bitrate", "1e400"], "is not a number"),
+        (["--size", "64²x64"], "WIDTHxHEIGHT"),
+        (["--encoder-threads", "99999999999"], "encoder-threads"),
+    ],
+)
+def test_numbers_that_nothing_holds_are_refused(tmp_path: Path, options: list[str], words: str) -> None:
+    done = rtstyle(write_clip(tmp_path / "in.mp4", 3), tmp_path / "out.mp4", *options)
+    assert done.exit_code == 2 or isinstance(done.exception, UsageError)
+    assert words in f"{done.output} {done.exception}"
+
+
 def test_a_preview_and_a_comparison(tmp_path: Path) -> None:
     source = write_clip(tmp_path / "in.mp4", 12)
     done = rtstyle(source, tmp_path / "stills", "--preview", "3", "--compare")

@@ -94,6 +94,7 @@ def test_quality_and_bitrate_change_the_size(tmp_path: Path, untouched: Stylizer
         ("mp4", VideoOptions(hwaccel="amf"), "nvenc"),
         ("mov", VideoOptions(codec="prores", hwaccel="nvenc"), "videotoolbox"),
         ("mp4", VideoOptions(bitrate=10), "4M"),
+        ("mp4", VideoOptions(pixel_format="gray"), "yuv420p"),
         ("m4v", VideoOptions(codec="ffv1"), "it holds h264, hevc"),
     ],
 )

@@ -53,6 +53,12 @@ def test_waiting_for_a_stop_ends_with_that_of_the_whole_run() -> None:
     assert time.monotonic() < begun + 10
 
 
+def test_a_folder_is_not_named_like_a_film(films: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"several films go into a folder, and .*out\.mp4"):
+        run([str(films)], tmp_path / "out.mp4")
+    assert not (tmp_path / "out.mp4").exists()
+
+
 def test_what_is_done_is_skipped(films: Path, tmp_path: Path) -> None:
     run([str(films)], tmp_path / "out")
     before = (tmp_path / "out" / "a.mp4").stat().st_mtime_ns

@@ -8,7 +8,9 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.video.reformatter import ColorRange
 from clips import BARS, HEIGHT, WIDTH, Colour, bars, numbered, read_film, small_stylizer, write_clip
+from PIL import Image
 
 from rtstyle.errors import UsageError
 from rtstyle.sinks.encoders import VideoOptions
@@ -112,6 +114,39 @@ def test_every_turn_and_mirror_is_honoured(tmp_path: Path, matrix: tuple[int, in
     with VideoSource(source) as film:
         assert film.info.size == upright.shape[:2]
         assert np.abs(next(iter(film)).data.astype(int) - upright).mean() < 10
+
+
+@pytest.mark.parametrize(("orientation", "turn"), [(1, 0), (3, 2), (6, -1), (8, 1)])
+def test_pictures_with_exif_are_a_film_and_upright(tmp_path: Path, untouched: Stylizer, orientation: int, turn: int) -> None:
+    picture = bars()
+    picture[: HEIGHT // 2, : WIDTH // 2] = 255
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    for index in range(3):
+        Image.fromarray(picture).save(tmp_path / f"in_{index:03d}.jpg", exif=exif, quality=95, subsampling=0)
+    paint_film(f"{tmp_path}/in_%03d.jpg", tmp_path / "out.mkv", untouched, LOSSLESS)
+    film = read_film(tmp_path / "out.mkv")
+    assert len(film.pictures) == 3
+    assert np.abs(film.pictures[0].astype(int) - np.rot90(picture, turn)).mean() < 6
+
+
+def test_grey_films_are_read_in_their_range(tmp_path: Path) -> None:
+    ramp = np.broadcast_to(np.linspace(16, 235, WIDTH).round().astype(np.uint8)[None, :, None], (HEIGHT, WIDTH, 3))
+    for codec, full in (("libx265", False), ("ffv1", True)):
+        source = tmp_path / f"{codec}.mkv"
+        with av.open(str(source), "w") as output:
+            stream = output.add_stream(codec, rate=25, options={"crf": "1"} if codec == "libx265" else {})
+            stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "gray"
+            stream.codec_context.color_range = ColorRange.JPEG if full else ColorRange.MPEG
+            frame = av.VideoFrame(WIDTH, HEIGHT, "gray")
+            frame.planes[0].update(np.pad(ramp[..., 0], ((0, 0), (0, frame.planes[0].line_size - WIDTH))).tobytes())
+            frame.color_range = stream.codec_context.color_range
+            output.mux(stream.encode(frame))
+            output.mux(stream.encode(None))
+        with VideoSource(source) as film:
+            seen = next(iter(film)).data[HEIGHT // 2, :, 0].astype(int)
+        wanted = ramp[0, :, 0].astype(float) if full else (ramp[0, :, 0].astype(float) - 16) * 255 / 219
+        assert np.abs(seen - wanted).mean() < 2
 
 
 @pytest.mark.parametrize("turn", [90, 180, 270])

@@ -153,6 +153,14 @@ def test_resume_with_other_paint_is_refused(tmp_path: Path) -> None:
         paint_film(str(source), tmp_path / "out.mp4", slow, FilmOptions(resume=True))
 
 
+def test_a_gif_is_not_gone_on_with(tmp_path: Path, slow: Slow) -> None:
+    source, output = write_clip(tmp_path / "in.mp4", 40), tmp_path / "out.gif"
+    interrupted_run(source, output, slow, 9, FilmOptions())
+    assert not Ticket.path(output).exists()
+    with pytest.raises(UsageError, match="GIF cannot be gone on with"):
+        paint_film(str(source), output, slow, FilmOptions(resume=True))
+
+
 def test_resume_without_anything_to_resume_starts(tmp_path: Path, slow: Slow) -> None:
     source = write_clip(tmp_path / "in.mp4")
     assert paint_film(str(source), tmp_path / "out.mp4", slow, FilmOptions(resume=True)).frames == 12

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import av
 import pytest
-from clips import HEIGHT, WIDTH, numbered, read_film, small_stylizer
+from clips import clip_with_subtitles, read_film, small_stylizer
 
 from rtstyle.sources.reading import ReadOptions
 from rtstyle.stylizer import Stylizer
@@ -19,26 +19,11 @@ def untouched() -> Stylizer:
     return small_stylizer()
 
 
+LINES = [(0.1 * number, 0.1 * number + 0.09, f"line {number}") for number in range(3)]
+
+
 def _with_subtitles(path: Path) -> Path:
-    """An MKV with two subtitle tracks, made by hand from text packets."""
-    with av.open(str(path), "w") as output:
-        video = output.add_stream("libx264", rate=25)
-        video.width, video.height = WIDTH, HEIGHT
-        texts = [output.add_mux_stream("subrip", time_base=Fraction(1, 1000)) for _ in range(2)]
-        texts[0].metadata["language"], texts[1].metadata["language"] = "ger", "fra"
-        for index in range(12):
-            frame = av.VideoFrame.from_ndarray(numbered(index), format="rgb24")
-            frame.pts = index
-            output.mux(video.encode(frame))
-        for stream in texts:
-            for number in range(3):
-                packet = av.Packet(f"line {number} of {stream.metadata['language']}".encode())
-                packet.stream, packet.time_base = stream, Fraction(1, 1000)
-                packet.pts = packet.dts = 100 * number
-                packet.duration = 90
-                output.mux(packet)
-        output.mux(video.encode(None))
-    return path
+    return clip_with_subtitles(path, LINES, tracks=2)
 
 
 def test_subtitles_are_copied(tmp_path: Path, untouched: Stylizer) -> None:
@@ -77,6 +62,33 @@ def test_subtitles_come_back_from_mp4_into_mkv_and_are_cut(tmp_path: Path, untou
     film = read_film(tmp_path / "out.mkv")
     assert [kind for kind in film.kinds.values() if kind != "h264"] == ["srt", "srt"]
     assert film.track("srt") == [(Fraction(0), b"line 1 of ger"), (Fraction(1, 10), b"line 2 of ger")]
+
+
+def _shown(path: Path) -> list[tuple[float, float, bytes]]:
+    """(from, to, text) of each subtitle, without the empty ones that mp4 fills its gaps with."""
+    with av.open(str(path)) as film:
+        track = film.streams.subtitles[0]
+        packets = [packet for packet in film.demux(track) if packet.size > 2]
+        unit = float(track.time_base)
+        lines = [bytes(it)[2:] if track.codec_context.name == "mov_text" else bytes(it) for it in packets]
+        return [(it.pts * unit, (it.pts + it.duration) * unit, line) for it, line in zip(packets, lines, strict=True)]
+
+
+@pytest.mark.parametrize("extension", ["mkv", "mp4", "webm"])
+@pytest.mark.parametrize("source_extension", ["mkv", "mp4"])
+def test_a_cut_keeps_the_line_that_is_on_the_screen(
+    tmp_path: Path, untouched: Stylizer, source_extension: str, extension: str
+) -> None:
+    lines = [(0.2, 0.8, "first"), (1.0, 4.0, "long"), (4.2, 4.8, "last")]
+    source = clip_with_subtitles(tmp_path / "in.mkv", lines, pictures=125)
+    if source_extension == "mp4":
+        paint_film(str(source), tmp_path / "in.mp4", untouched)
+    cut = FilmOptions(read=ReadOptions(start=Fraction(5, 2), end=Fraction(9, 2)))
+    output = tmp_path / f"out.{extension}"
+    paint_film(str(tmp_path / f"in.{source_extension}"), output, untouched, cut)
+    wanted = [(0.0, 1.5, b"long of ger"), (1.7, 2.0, b"last of ger")]
+    assert [(round(begins, 2), round(ends, 2), line) for begins, ends, line in _shown(output)] == wanted
+    assert read_film(output).seconds == pytest.approx(2.0, abs=0.05)
 
 
 def test_subtitles_that_no_form_fits_are_reported(tmp_path: Path, untouched: Stylizer) -> None:

@@ -78,6 +78,53 @@ def test_chapters_and_tags_are_kept(tmp_path: Path, untouched: Stylizer) -> None
         assert [(round(a, 2), round(b, 2), title) for a, b, title in film.chapters] == chapters
 
 
+def test_chapters_of_an_mp4_are_kept_and_named_where_they_cannot_be(tmp_path: Path, untouched: Stylizer) -> None:
+    """In mp4 and mov the names of chapters are a track of their own, of no codec."""
+    chapters = [(0.0, 0.2, "one"), (0.2, 0.48, "two")]
+    source = write_clip(tmp_path / "in.mp4", chapters=chapters)
+    for extension in ("mp4", "mov", "mkv"):
+        report = paint_film(str(source), tmp_path / f"out.{extension}", untouched)
+        film = read_film(tmp_path / f"out.{extension}")
+        assert [(round(a, 2), round(b, 2), title) for a, b, title in film.chapters] == chapters
+        assert not report.notices
+    report = paint_film(str(source), tmp_path / "out.ts", untouched)
+    assert any("cannot hold chapters" in notice for notice in report.notices)
+
+
+@pytest.mark.parametrize("layout", ["stereo", "5.1"])
+def test_plain_sound_whose_speakers_have_no_names_goes_into_mp4(tmp_path: Path, untouched: Stylizer, layout: str) -> None:
+    source = clip_with_sound(tmp_path / "in.mkv", "pcm_s16le", layout)
+    with av.open(str(source)) as film:
+        assert film.streams.audio[0].layout.name.endswith("channels")
+    paint_film(str(source), tmp_path / "out.mp4", untouched)
+    assert read_film(tmp_path / "out.mp4").track("pcm_s16le")
+    with av.open(str(tmp_path / "out.mp4")) as film:
+        assert film.streams.audio[0].layout.name == layout
+
+
+def test_a_title_in_latin_1_is_no_obstacle(tmp_path: Path, untouched: Stylizer) -> None:
+    source = write_clip(tmp_path / "in.avi", codec="mpeg4", metadata={"title": "Caf_ no_"})
+    source.write_bytes(source.read_bytes().replace(b"Caf_ no_", b"Caf\xe9 no\xeb"))
+    paint_film(str(source), tmp_path / "out.mkv", untouched)
+    assert read_film(tmp_path / "out.mkv").tags["title"] == "Café noë"
+
+
+@pytest.mark.parametrize(("layout", "rate"), [("mono", 48000), ("stereo", 44100)])
+def test_sound_that_changes_in_the_middle_is_encoded_to_its_end(
+    tmp_path: Path, untouched: Stylizer, layout: str, rate: int
+) -> None:
+    parts = [
+        clip_with_sound(tmp_path / "1.ts", "mp2", "stereo"),
+        clip_with_sound(tmp_path / "2.ts", "mp2", layout, rate),
+    ]
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(b"".join(part.read_bytes() for part in parts))
+    paint_film(str(joined), tmp_path / "out.webm", untouched)
+    film = read_film(tmp_path / "out.webm")
+    assert len(film.times) == 24
+    assert film.track("opus")[-1][0] > 0.8
+
+
 def test_chapters_end_with_the_cut(tmp_path: Path, untouched: Stylizer) -> None:
     chapters = [(0.0, 0.2, "one"), (0.2, 3600.0, "two"), (3600.0, 7200.0, "three")]
     source = write_clip(tmp_path / "in.mkv", 25, audio=["aac"], chapters=chapters)

@@ -58,7 +58,7 @@ def video(
     pixel_format: Annotated[str | None, typer.Option(help="For example yuv420p, yuv444p, yuv420p10le.")] = None,
     bitrate: Annotated[str | None, typer.Option(help="Instead of --crf, for example 4M.")] = None,
     hwaccel: Annotated[str | None, typer.Option(help="Encode on the hardware: nvenc, videotoolbox or qsv.")] = None,
-    encoder_threads: Annotated[int, typer.Option(min=0, help="Threads of the encoder; 0 lets it choose.")] = 0,
+    encoder_threads: Annotated[int, typer.Option(min=0, max=256, help="Threads of the encoder; 0 lets it choose.")] = 0,
     no_audio: Annotated[bool, typer.Option("--no-audio", help="Leave the sound out.")] = False,
     no_deinterlace: Annotated[bool, typer.Option("--no-deinterlace", help="Keep the combs of interlaced films.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first damage instead of skipping it.")] = False,

@@ -132,9 +132,9 @@ class Session:
             sinks.insert(0, MjpegSink(it.http, host=it.http_host, say=self.announce))
         if it.stream is not None:
             from rtstyle.sinks.broadcast import BroadcastSink
-            from rtstyle.sinks.recording import LIVE_OPTIONS
+            from rtstyle.sinks.recording import LIVE_STREAM
 
-            sinks.insert(0, BroadcastSink(it.stream, LIVE_OPTIONS))
+            sinks.insert(0, BroadcastSink(it.stream, LIVE_STREAM))
         if it.virtual_camera is not None:
             from rtstyle.sinks.virtualcam import VirtualCameraSink
 

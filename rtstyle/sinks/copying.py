@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Protocol
 
+from av.audio.stream import AudioStream
 from av.error import FFmpegError
 from av.stream import Disposition
 
@@ -23,6 +24,7 @@ CONTAINER_TAGS = frozenset(
     {"major_brand", "minor_version", "compatible_brands", "encoder", "duration", "handler_name", "vendor_id"}
 )
 """Tags that describe the old file, not the film."""
+WITH_CHAPTERS = ("mp4", "m4v", "mov", "mkv", "webm")
 OPUS_CONTAINERS = ("webm",)
 TRANSPORT_SOUND = frozenset({"aac", "aac_latm", "mp2", "mp3", "ac3", "eac3", "opus", "dts"})
 """What a transport stream has a number for: libav puts any other sound into one as data that nobody plays."""
@@ -32,6 +34,8 @@ FLASH_RATES = (11025, 22050, 44100, 48000)
 """Samples per second of MP3 there."""
 LOWEST_MP4_RATE = 16000
 """Samples per second of MP3 from which on .mp4 and .m4v take it."""
+USUAL_SPEAKERS = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
+"""By the number of channels, as libav takes them where a file does not say."""
 REFUSED_IN_MOV = frozenset({"flac", "opus"})
 """Sound that libav has a number for in .mov, and then does not write."""
 
@@ -57,6 +61,7 @@ class TrackCopier:
         self._tracks = tracks
         self._container = container
         self._shift = shift
+        self._kinds = {stream.index: stream.type for stream in tracks.streams}
         self._copied: dict[int, Stream] = {}
         self._converted: dict[int, _Converter] = {}
         self._without_warm_up: set[int] = set()
@@ -68,6 +73,8 @@ class TrackCopier:
             self._add(stream)
         for cover in tracks.covers:
             self._add_cover(cover)
+        if tracks.chapters and container not in WITH_CHAPTERS:
+            self.notices.append(f".{container} cannot hold chapters: they are left out (.mkv and .mp4 hold them)")
         self.notices += [f"{kind} track {index} is left out" for index, kind in tracks.left_out]
         self._output.metadata.update({key: value for key, value in tracks.tags.items() if key.lower() not in CONTAINER_TAGS})
 
@@ -106,6 +113,7 @@ class TrackCopier:
         except (ValueError, FFmpegError):
             self._substitute(stream)
             return
+        _name_speakers(copy)
         _carry_tags(stream, copy)
         self._copied[stream.index] = copy
         if self._has_silent_warm_up(stream):
@@ -157,7 +165,9 @@ class TrackCopier:
         refuse those. Only Matroska takes sound twice at a time, and needs it: its times are too coarse for short packets."""
         due = packet_time(packet)
         last = self._last.get(packet.stream_index, due - 1)
-        if due < last or (due == last and packet.stream.type == "audio" and self._container not in ("mkv", "webm")):
+        if due < last or (
+            due == last and self._kinds.get(packet.stream_index) == "audio" and self._container not in ("mkv", "webm")
+        ):
             self._behind += 1
             return False
         self._last[packet.stream_index] = due
@@ -176,6 +186,10 @@ class TrackCopier:
             return
         packet.pts = None if packet.pts is None else packet.pts + moved
         packet.dts = None if packet.dts is None else packet.dts + moved
+        if self._kinds[packet.stream_index] == "subtitle" and packet.pts is not None and packet.pts < 0:
+            # It is on the screen when the film begins: its time before that is no part of it.
+            packet.duration = max(0, (packet.duration or 0) + packet.pts)
+            packet.pts = packet.dts = 0
         packet.stream = copy
         self._output.mux_one(packet)
 
@@ -201,6 +215,15 @@ class TrackCopier:
         if stream.type != "audio" or self._container in EDIT_LISTS:
             return False
         return "mp4" in stream.container.format.name and stream.codec_context.name not in ("opus", "libopus")
+
+
+def _name_speakers(copy: Stream) -> None:
+    """Old containers only count the channels of plain sound, and an mp4 without their names is refused when it is finished."""
+    if not isinstance(copy, AudioStream):
+        return
+    layout = copy.codec_context.layout
+    if layout.name.endswith("channels") and layout.nb_channels in USUAL_SPEAKERS:
+        copy.codec_context.layout = USUAL_SPEAKERS[layout.nb_channels]
 
 
 def _carry_tags(stream: Stream, copy: Stream) -> None:

@@ -12,6 +12,7 @@ from av.codec.codec import UnknownCodecError
 from av.error import FFmpegError
 from av.video.codeccontext import VideoCodecContext
 
+from rtstyle.config import exact_number
 from rtstyle.errors import UsageError
 from rtstyle.pixels import Size
 
@@ -150,14 +151,13 @@ class EncoderPlan:
         return self.pixel_format.startswith(("yuv", "nv", "p0", "p2"))
 
 
-def container_of(path: Path) -> str:
-    """The container by the file's extension; raises :class:`UsageError` naming the possible ones."""
+def container_of(path: Path, *, pictures: bool = True) -> str:
+    """The container by the file's extension; raises :class:`UsageError` naming the possible ones, ``pictures`` among them."""
     container = path.suffix.lower().lstrip(".")
     if container not in DEFAULT_CODEC:
         given = f"'{path.suffix}'" if path.suffix else "a name without extension"
-        raise UsageError(
-            f"cannot write {given} ({path.name}); use {', '.join('.' + name for name in CONTAINERS)}, a folder or %05d.png"
-        )
+        legal = ", ".join("." + name for name in CONTAINERS) + (", a folder or %05d.png" if pictures else "")
+        raise UsageError(f"cannot write {given} ({path.name}); use {legal}")
     return container
 
 
@@ -221,7 +221,9 @@ def _choices(names: dict[str, str]) -> str:
 
 
 def _pixel_format(name: str, codec: Codec, encoder: str, options: VideoOptions, size: Size | None) -> str:
-    legal = [it.name for it in av.Codec(encoder, "w").video_formats or []]
+    # Film codecs store grey as full-range luma and do not say so: players would show it too dark or too light.
+    grey_is_safe = codec.encoder == "ffv1"
+    legal = [it.name for it in av.Codec(encoder, "w").video_formats or [] if grey_is_safe or not it.name.startswith("gray")]
     chosen = options.pixel_format
     if chosen is None:
         fits = size is None or _holds(codec, codec.pixel_format, size)
@@ -278,6 +280,6 @@ def parse_bitrate(text: str | None) -> int | None:
         return None
     factor = {"k": 1000, "m": 1_000_000}.get(text[-1:].lower(), 1)
     try:
-        return int(Fraction(text[:-1] if factor > 1 else text) * factor)
+        return int(exact_number(text[:-1] if factor > 1 else text) * factor)
     except (ValueError, ZeroDivisionError):
         raise UsageError(f"bitrate '{text}' is not a number; write for example 4M or 800k") from None

@@ -14,16 +14,24 @@ from typing import Self
 
 from rtstyle.errors import RTStyleError
 from rtstyle.frame import Frame, StreamInfo
-from rtstyle.sinks.encoders import VideoOptions
+from rtstyle.sinks.encoders import DEFAULT_CODEC, VideoOptions, container_of
 from rtstyle.sinks.video import VideoSink
 from rtstyle.sources.livetime import LIVE_TIME_BASE, LiveTime
 
 logger = logging.getLogger(__name__)
 
-LIVE_OPTIONS = VideoOptions(preset="superfast")
-"""Encoding shares the machine with painting."""
+LIVE_PRESETS = {"h264": "superfast", "vp9": "8"}
+"""By codec, where it has any: encoding shares the machine with painting."""
+LIVE_STREAM = VideoOptions(codec="h264", preset=LIVE_PRESETS["h264"])
+"""How a live picture is sent to an address."""
 BUSY_SECONDS = 10.0
 """How long the encoder may need at the end of a run for what waits for it."""
+
+
+def live_options(path: Path) -> VideoOptions:
+    """How a recording is written; raises :class:`UsageError` where its name is not that of one film."""
+    codec = DEFAULT_CODEC[container_of(path, pictures=False)]
+    return VideoOptions(codec=codec, preset=LIVE_PRESETS.get(codec))
 
 
 def dated_name(folder: Path, suffix: str) -> Path:
@@ -68,15 +76,13 @@ class RecordingSink:
         overwrite: bool = False,
         say: Callable[[str], None] = logger.info,
         failed: Callable[[], None] = lambda: None,
-        options: VideoOptions = LIVE_OPTIONS,
     ) -> None:
         """``failed`` is called when a recording that a key began could not go on. Raises as :class:`VideoSink` for ``first``."""
         self._folder = folder
         self._wanted = wanted
         self._say = say
         self._failed = failed
-        self._options = options
-        self._first = VideoSink(first, options, overwrite=overwrite) if first else None
+        self._first = VideoSink(first, live_options(first), overwrite=overwrite) if first else None
         self._film: _Film | None = None
         self._finishing = False
         self._info: StreamInfo | None = None
@@ -128,12 +134,16 @@ class RecordingSink:
 
     def _begin(self) -> _Film:
         assert self._info is not None
-        sink = self._first or VideoSink(dated_name(self._folder, ".mp4"), self._options)
+        sink = self._first or self._new()
         sink.__enter__()
         self._film = _Film(sink, time.monotonic(), asked_for=self._first is not None)
         self._first = None
         sink.open(self._info)
         return self._film
+
+    def _new(self) -> VideoSink:
+        path = dated_name(self._folder, ".mp4")
+        return VideoSink(path, live_options(path))
 
     def _end(self, error: BaseException | None = None) -> None:
         film, self._film = self._film, None

@@ -13,6 +13,7 @@ from av.audio.resampler import AudioResampler
 from av.error import FFmpegError
 
 if TYPE_CHECKING:
+    from av.audio.frame import AudioFrame
     from av.audio.stream import AudioStream
     from av.container import OutputContainer
     from av.packet import Packet
@@ -36,7 +37,11 @@ class SoundEncoder:
         """Whether the encoder does not know its speakers, so that there are fewer now."""
         self.stream: AudioStream = output.add_stream(codec, rate=rate, bit_rate=BITRATE)  # type: ignore[assignment]
         self.stream.codec_context.layout = layout
-        self._resampler = AudioResampler(format=self.stream.codec_context.format, layout=layout, rate=rate)
+        self._resampler = self._new_resampler()
+        self._end: Fraction | None = None
+        """When the sound so far ends, in seconds of the output."""
+        self._form: tuple[str, str, int] | None = None
+        """Of the sound decoded last: format, speakers, rate."""
 
     def feed(self, packet: Packet[Any] | None) -> None:
         """Encode and write what a packet holds; damage is skipped."""
@@ -48,15 +53,41 @@ class SoundEncoder:
         for frame in frames:
             if frame.pts is not None and frame.time_base:
                 frame.pts += round(self._shift / Fraction(frame.time_base))
+            if not self._goes_on(frame):
+                continue
+            form = frame.format.name, frame.layout.name, frame.sample_rate
+            if form != self._form and self._form is not None:
+                self._drain()
+            self._form = form
             for part in self._resampler.resample(frame):
                 self._output.mux(self.stream.encode(part))
 
     def finish(self) -> None:
         """Write what is still inside the decoder and the encoder."""
         self.feed(None)
+        self._drain()
+        self._output.mux(self.stream.encode(None))
+
+    def _goes_on(self, frame: AudioFrame) -> bool:
+        """Whether less than half of it is due before the sound so far ends: where recordings were joined, some is there twice."""
+        lasts = Fraction(frame.samples, frame.sample_rate)
+        if frame.pts is None or not frame.time_base:
+            return True
+        begins = frame.pts * Fraction(frame.time_base)
+        if self._end is not None and begins + lasts / 2 < self._end:
+            return False
+        self._end = begins + lasts
+        return True
+
+    def _new_resampler(self) -> AudioResampler:
+        context = self.stream.codec_context
+        return AudioResampler(format=context.format, layout=context.layout, rate=context.sample_rate)
+
+    def _drain(self) -> None:
+        """Write what is still inside the resampler; sound of another form takes a new one."""
         for part in self._resampler.resample(None):
             self._output.mux(self.stream.encode(part))
-        self._output.mux(self.stream.encode(None))
+        self._resampler = self._new_resampler()
 
 
 def _accepted(codec: str, rate: int, layout: AudioLayout) -> tuple[int, AudioLayout]:

@@ -215,7 +215,7 @@ class VideoSink:
                     self.notices += self._copier.notices
                 self._output.close()
                 self._ended = True
-        except (FFmpegError, OSError) as error:
+        except (FFmpegError, OSError, ValueError) as error:
             raise SinkError(f"cannot finish {self.path}: {_said(error)}") from error
         finally:
             self._file.close()

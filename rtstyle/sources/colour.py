@@ -28,6 +28,8 @@ _MATRICES = {
     9: Colorspace.BT2020,
     10: Colorspace.BT2020,
 }
+# The scaler takes every grey picture for full range.
+_FULL = np.rint((np.arange(256) - 16) * 255 / 219).clip(0, 255).astype(np.uint8)
 _HD_HEIGHT, _HD_WIDTH = 720, 1280
 
 # Without both flags the scaler takes a short cut that is up to 3 levels off and 1.5 on average; with them 1 and 0.02.
@@ -55,6 +57,8 @@ class Converter:
         # Same values, a third of the time: the scaler's fast loops write planes only, and interleaving those is cheap.
         planes = self._reformatted(frame, "gbrp")
         rgb: NDArray[Any] = self._interleaver.reformat(planes, format="rgb24", threads=1).to_ndarray()
+        if frame.format.name.startswith("gray") and _range(frame) is ColorRange.MPEG:
+            return _FULL[rgb]
         return np.ascontiguousarray(rgb)
 
     def _convert(self, frame: VideoFrame, target: str) -> NDArray[Any]:

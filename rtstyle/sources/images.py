@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import struct
 import warnings
@@ -18,6 +19,8 @@ from PIL import Image, ImageCms, ImageOps
 from rtstyle.errors import SourceError, UsageError
 from rtstyle.frame import Frame, StreamInfo
 from rtstyle.pixels import Pixels
+
+logger = logging.getLogger(__name__)
 
 LARGEST_PIXELS = 300_000_000
 UNREADABLE = (OSError, SyntaxError, ValueError, NotImplementedError, MemoryError, struct.error, Image.DecompressionBombError)
@@ -41,6 +44,8 @@ def read_still(path: Path) -> tuple[Pixels, Pixels | None]:
                 raise SourceError(
                     f"{path} has {picture.width}x{picture.height} pixels; the limit is {LARGEST_PIXELS // 1_000_000} megapixels"
                 )
+            if (pictures := getattr(picture, "n_frames", 1)) > 1:
+                logger.warning("%s holds %d pictures: this is the first of them", path, pictures)
             upright = ImageOps.exif_transpose(picture)
             alpha = _opacity(upright)
             upright.info.pop("transparency", None)  # Pillow would warn that it is left behind
@@ -61,6 +66,10 @@ def _to_srgb(picture: Image.Image) -> Image.Image:
     if picture.mode.startswith("I"):
         wide = np.asarray(picture, dtype=np.float64)
         return Image.fromarray(np.rint(wide / 257.0).clip(0, 255).astype(np.uint8)).convert("RGB")
+    if picture.mode == "F":
+        wide = np.asarray(picture, dtype=np.float64)
+        scale = 255.0 if wide.max(initial=0.0) <= 1.0 else 1.0  # as programs for science and for light write it
+        return Image.fromarray(np.rint(scale * np.nan_to_num(wide)).clip(0, 255).astype(np.uint8)).convert("RGB")
     profile = picture.info.get("icc_profile")
     if picture.mode not in ("RGB", "CMYK", "L"):  # the profile of a palette is that of its colours
         picture = picture.convert("L" if picture.mode == "LA" else "RGB")

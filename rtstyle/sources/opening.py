@@ -103,13 +103,13 @@ def open_container(
     # libav takes whatever stands before a colon for a protocol.
     target = str(name) if is_url(name) or ":" not in str(name) else os.path.abspath(name)
     try:
-        container = av.open(carrier or target, "r", format=format, options=options, timeout=limit)
+        container = _open(carrier or target, format, options, limit)
     except (FFmpegError, ValueError) as error:
         raise SourceError(f"cannot open {name}: {(carrier and carrier.failure) or reason(error)}") from error
     if is_url(name) or not hides_an_end(container):
         return container
     try:
-        whole = av.open(target, "r", format=format, options=options | WHOLE)
+        whole = _open(target, format, options | WHOLE, None)
     except (FFmpegError, ValueError) as error:
         container.close()
         raise SourceError(f"cannot open {name}: {reason(error)}") from error
@@ -117,6 +117,21 @@ def open_container(
         container, whole = whole, container
     whole.close()
     return container
+
+
+def _open(
+    target: str | CarrierReader, format: str | None, options: dict[str, str], limit: tuple[float, float] | None
+) -> InputContainer:
+    """Old files have tags in Latin-1; whatever it is, no film is unreadable for its title."""
+    try:
+        return av.open(target, "r", format=format, options=options, timeout=limit, metadata_errors=_errors(target))
+    except UnicodeDecodeError:
+        return av.open(target, "r", format=format, options=options, timeout=limit, metadata_encoding="latin-1")
+
+
+def _errors(target: str | CarrierReader) -> str:
+    """A stream cannot be opened a second time."""
+    return "strict" if isinstance(target, str) and not is_url(target) else "replace"
 
 
 def open_carrier(name: str | os.PathLike[str], timeout: float) -> CarrierReader | None:

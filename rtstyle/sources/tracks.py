@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from av.stream import Stream
 
 KINDS = ("audio", "subtitle", "attachment")
+CHAPTER_NAMES = "bin_data"
+"""What libav calls the track with the names of an mp4's chapters."""
+LONGEST_READING = Fraction(20)
+"""Seconds before the start in which a subtitle may begin that is still shown there."""
 _KINDS_OF_COVERS = {
     "mjpeg": ("jpg", "image/jpeg"),
     "png": ("png", "image/png"),
@@ -63,7 +67,8 @@ class FileTracks:
     """Reads the tracks of a file through a container of its own, so that sound never waits for pictures.
 
     ``start`` and ``end``, seconds as in :class:`ReadOptions`, leave out the packets that lie outside; ``early`` keeps the one
-    that is sounding at ``start``. Raises as :func:`rtstyle.sources.opening.open_container`.
+    that is sounding at ``start``. A subtitle that is shown then is always kept, and none is shown longer than to ``end``.
+    Raises as :func:`rtstyle.sources.opening.open_container`.
     """
 
     def __init__(
@@ -134,12 +139,13 @@ class FileTracks:
         if stream.type == "video":
             return not is_cover(stream)
         # In mp4 and mov the names of chapters are a track of their own, and those are kept as chapters.
-        return stream.type == "data" and not (self.chapters and stream.codec_tag == "text")
+        return stream.type == "data" and not (self.chapters and stream.name == CHAPTER_NAMES)
 
     def _seek(self, container: InputContainer) -> None:
         assert self._start is not None
+        back = LONGEST_READING if any(stream.type == "subtitle" for stream in self.streams) else 0
         try:
-            container.seek(int(self._start * 1_000_000), backward=True)
+            container.seek(int((self._start - back) * 1_000_000), backward=True)
         except FFmpegError:
             return
 
@@ -154,6 +160,8 @@ class FileTracks:
                 return None
             self._continuity.follow(packet)
             if packet.stream in self.streams and self._lies_inside(packet):
+                if packet.stream.type == "subtitle":
+                    self._trim(packet)
                 return packet
 
     def _lies_inside(self, packet: Packet[Stream]) -> bool:
@@ -161,8 +169,15 @@ class FileTracks:
             return False
         begins = packet.pts * Fraction(packet.time_base)
         ends = begins + (packet.duration or 0) * Fraction(packet.time_base)
-        inside = self._start is None or (ends > self._start if self._early else begins >= self._start)
+        inside = self._start is None or begins >= self._start
+        if self._start is not None and (self._early or packet.stream.type == "subtitle"):
+            inside = inside or ends > self._start
         return inside and (self._end is None or begins < self._end)
+
+    def _trim(self, subtitle: Packet[Stream]) -> None:
+        if self._end is not None and subtitle.pts is not None and subtitle.duration:
+            unit = Fraction(subtitle.time_base)
+            subtitle.duration = min(subtitle.duration, round((self._end - subtitle.pts * unit) / unit))
 
 
 def _read_covers(name: str, film: InputContainer) -> list[Cover]:

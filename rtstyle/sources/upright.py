@@ -29,7 +29,10 @@ class Orientation:
 
         The matrix sends column x and row y to column ``a x + c y`` and row ``b x + d y``.
         """
-        side_data = frame.side_data.get("DISPLAYMATRIX")
+        try:
+            side_data = frame.side_data.get("DISPLAYMATRIX")
+        except ValueError:  # beside the picture lies something, EXIF say, that this PyAV has no name for
+            return cls._turned(round(-frame.rotation / 90) % 4)
         if side_data is None:
             return cls()
         a, b, _, c, d = (int(number) for number in np.frombuffer(bytes(side_data), np.int32)[:5])
@@ -38,6 +41,16 @@ class Orientation:
         if abs(a) + abs(d) >= abs(b) + abs(c):
             return cls(mirrored=a < 0, upside_down=d < 0)
         return cls(transposed=True, mirrored=c < 0, upside_down=b < 0)
+
+    @classmethod
+    def _turned(cls, quarters: int) -> Orientation:
+        """Clockwise, by so many quarter turns."""
+        return (
+            cls(),
+            cls(transposed=True, mirrored=True),
+            cls(mirrored=True, upside_down=True),
+            cls(transposed=True, upside_down=True),
+        )[quarters]
 
     def apply(self, picture: Pixels) -> Pixels:
         """uint8 (H, W, 3), upright."""

@@ -245,6 +245,8 @@ class _Film:
         return fingerprint(Path(self.source), look, painting, *settings)
 
     def _take_ticket(self, sink: VideoSink) -> None:
+        if sink.container == "gif":
+            raise UsageError("a GIF cannot be gone on with; start again without --resume")
         if not self._comes_again:
             raise UsageError("--resume needs a file as input: a stream does not come again, numbered pictures may be others")
         self.ticket = Ticket.load(sink.path, self._settings())
@@ -258,7 +260,7 @@ class _Film:
     def _leave_ticket(self, sink: VideoSink) -> None:
         if sink.committed:
             Ticket.clear(sink.path)
-        elif sink.partial is not None and sink.last_seconds is not None and self._comes_again:
+        elif sink.partial is not None and sink.last_seconds is not None and self._comes_again and sink.container != "gif":
             Ticket(settings=self._settings(), frames=sink.frames, last_seconds=str(sink.last_seconds)).save(sink.path)
         elif sink.partial is not None:
             Ticket.path(sink.path).unlink(missing_ok=True)  # an earlier run's: its partial film is no more

@@ -85,7 +85,8 @@ def paint_films(
 
     Raises :class:`UsageError` before any work where ``folder`` cannot be one or the encoder's options fit no output.
     """
-    if os.path.isfile(folder) or not os.path.isdir(folder.parent):
+    names_a_film = folder.suffix.lower().lstrip(".") in CONTAINERS and not os.path.isdir(folder)
+    if names_a_film or os.path.isfile(folder) or not os.path.isdir(folder.parent):
         raise UsageError(f"several films go into a folder, and {folder} cannot be one")
     outputs = [folder / f"{Path(film).stem}{_suffix(film, options.write)}" for film in films]
     for film, output in zip(films, outputs, strict=True):

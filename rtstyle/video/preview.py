@@ -41,6 +41,7 @@ def paint_preview(
         raise UsageError(f"the stills of --preview go into a folder, and {folder} cannot be one")
     with VideoSource(source, options.read) as film:
         info = film.info
+    target_size(info.size, wanted=options.size, scale=options.scale)  # refused now, not after the folder was made
     seconds = Fraction(info.frames or 1) / (info.rate or 25)
     paths = [folder / f"{Path(source).stem}_{number + 1:02d}.png" for number in range(count)]
     if not options.overwrite and (there := [path for path in paths if path.exists()]):
