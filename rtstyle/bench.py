@@ -133,7 +133,8 @@ def _case(engine: Engine, frames: Tensor, style: Tensor) -> Case:
 
 
 def take_turns(size: str, cases: Sequence[Case], turns: int) -> list[Timing]:
-    """Time the cases one after the other, again and again; the first is what the others are compared to."""
+    """Time the cases one after the other, again and again; where the reference is among them, the others are
+    compared to it."""
     seconds: list[list[float]] = [[] for _ in cases]
     stages: list[dict[str, list[float]]] = [{} for _ in cases]
     for case in cases:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from rtstyle.cli.shared import DeviceOption, OverwriteOption, WeightsOption
+from rtstyle.memory import keep_freed_memory
 
 
 def compare(
@@ -50,6 +51,7 @@ def compare(
     import shlex
     import sys
 
+    keep_freed_memory()
     from rtstyle.cli.shared import open_device
     from rtstyle.compare.command import REPORT, Request
     from rtstyle.compare.command import compare as carry_out

@@ -102,7 +102,7 @@ def open_painter(
 
 
 def describe(bank: StyleBank) -> str:
-    """``johnson, 1,676,035 parameters: width 32, blocks 5, ...``."""
+    """``johnson, 1,679,235 parameters: width 32, blocks 5, ...``."""
     network = bank.network
     settings = ", ".join(f"{name} {value}" for name, value in vars(network.config).items())
     return f"{network.arch}, {sum(p.numel() for p in network.parameters()):,} parameters: {settings}"

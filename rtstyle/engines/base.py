@@ -89,6 +89,7 @@ class FrameNetwork(nn.Module):
         self.dtype = dtype
 
     def forward(self, frames: Tensor, style: Tensor) -> Tensor:
+        """uint8 (N, H, W, 3) and style vectors (D,) or (N, D) -> uint8 (N, H, W, 3)."""
         height, width = frames.shape[1:3]
         x = pad_to_multiple(to_float(frames, self.dtype), self.network.multiple)
         return to_uint8(self.network(x, style.to(self.dtype))[..., :height, :width])

@@ -26,7 +26,8 @@ from torch import Tensor, nn
 from rtstyle.errors import UsageError
 from rtstyle.perceptual.losses import content_loss, gram_matrices, style_loss
 from rtstyle.pixels import Pixels, resize, scaled_size
-from rtstyle.training.data import PICTURE_SUFFIXES, as_batch, held_out, list_pictures, load_painting, load_picture
+from rtstyle.sources.images import SUFFIXES
+from rtstyle.training.data import as_batch, held_out, list_pictures, load_painting, load_picture
 
 CONTENT_LAYERS = ("relu4_1",)
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
@@ -68,7 +69,7 @@ def find_painting(folder: Path, style: str) -> Path:
     if not os.path.isdir(folder):
         raise UsageError(f"no folder of paintings at {folder}")
     for path in sorted(folder.iterdir()):
-        if path.stem == style and path.suffix.lower() in PICTURE_SUFFIXES:
+        if path.stem == style and path.suffix.lower() in SUFFIXES:
             return path
     raise UsageError(f"no painting for style '{style}' in {folder}; it should be called {style}.jpg (or .png, .webp)")
 

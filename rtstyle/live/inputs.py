@@ -15,7 +15,7 @@ from rtstyle.sources.base import Source
 from rtstyle.sources.camera import CameraSource
 from rtstyle.sources.cameras import find_camera, list_cameras
 from rtstyle.sources.device import Device, DeviceSource, generator, screen
-from rtstyle.sources.images import read_still
+from rtstyle.sources.images import SUFFIXES, read_still
 from rtstyle.sources.opening import check_input, is_live, is_url
 from rtstyle.sources.paced import PacedSource
 from rtstyle.sources.reading import ReadOptions
@@ -23,7 +23,6 @@ from rtstyle.sources.still import StillSource
 from rtstyle.sources.supervised import SupervisedSource
 from rtstyle.sources.video import VideoSource
 
-PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 DEVICES = ("v4l2", "avfoundation", "dshow", "x11grab", "gdigrab")
 NETWORK_SECONDS = 5.0
 
@@ -75,7 +74,7 @@ def _file(text: str, *, size: Size | None, rate: Fraction | None, loop: bool, st
         raise UsageError(
             f"source '{text}' is no file; legal: a film, a picture, an address (rtsp://...), screen, lavfi:..., a camera's index"
         )
-    if path.suffix.lower() in PICTURES and path.is_file():
+    if path.suffix.lower() in SUFFIXES and path.is_file():
         picture, _ = read_still(path)
         return StillSource(picture, size=size, rate=rate or Fraction(30), name=path.name, stop=stop)
     check_input(text)

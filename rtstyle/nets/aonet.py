@@ -52,6 +52,7 @@ class InceptionStem(nn.Module):
         self.norm = ConditionalInstanceNorm(3 * branch_width)
 
     def forward(self, x: Tensor, style: StyleReader) -> Tensor:
+        """(N, C, H, W) -> (N, O, H / 2, W / 2)."""
         x = torch.cat([self.point(F.avg_pool2d(x, 2)), *(branch(x) for branch in self.wider)], dim=1)
         return F.relu(self.norm(x, *style.take(self.norm.channels)))
 
@@ -67,6 +68,7 @@ class GroupedBlock(nn.Module):
         self.expand = NormedConv(inner, channels, 1, relu=False)
 
     def forward(self, x: Tensor, style: StyleReader) -> Tensor:
+        """(N, C, H, W) -> (N, C, H, W)."""
         return x + self.expand(self.grouped(self.reduce(x, style), style), style)
 
 

@@ -60,6 +60,7 @@ class UpConv(nn.Module):
         self.norm = ConditionalInstanceNorm(out_channels)
 
     def forward(self, x: Tensor, style: StyleReader) -> Tensor:
+        """(N, C, H, W) -> (N, O, 2 * H, 2 * W)."""
         if self.nearest:
             x = F.interpolate(x, scale_factor=2, mode="nearest")
         return F.relu(self.norm(self.conv(x), *style.take(self.norm.channels)))

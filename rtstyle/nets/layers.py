@@ -22,6 +22,7 @@ class ConvLayer(nn.Conv2d):
         self.reflect = kernel_size // 2
 
     def forward(self, input: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, O, H / stride, W / stride)."""
         if self.reflect:
             r = self.reflect
             input = F.pad(input, (r, r, r, r), mode="reflect")
@@ -91,6 +92,7 @@ class StyleReader:
         self.offset = 0
 
     def take(self, channels: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Scale and shift (N, channels) of the next norm, and the mix (N, 1) that all norms share."""
         at, self.offset = self.offset, self.offset + 2 * channels
         return self.style[:, at : at + channels], self.style[:, at + channels : self.offset], self.mix
 
@@ -117,6 +119,7 @@ class NormedConv(nn.Module):
         self.relu = relu
 
     def forward(self, x: Tensor, style: StyleReader) -> Tensor:
+        """(N, C, H, W) -> (N, O, H / stride, W / stride), or twice the size with ``upsample``."""
         x = self.norm(self.conv(x), *style.take(self.norm.channels))
         return F.relu(x) if self.relu else x
 
@@ -130,4 +133,5 @@ class ResidualBlock(nn.Module):
         self.second = NormedConv(channels, channels, 3, relu=False)
 
     def forward(self, x: Tensor, style: StyleReader) -> Tensor:
+        """(N, C, H, W) -> (N, C, H, W)."""
         return x + self.second(self.first(x, style), style)

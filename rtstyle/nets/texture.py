@@ -57,6 +57,7 @@ class Chain(nn.Module):
         )
 
     def forward(self, x: Tensor, style: StyleReader) -> Tensor:
+        """(N, C, H, W) -> (N, O, H, W)."""
         for layer in self.layers:
             x = layer(x, style)
         return x
@@ -73,6 +74,7 @@ class Scale(nn.Module):
         self.joined = Chain(coarser + width, coarser + width) if coarser else None
 
     def forward(self, inputs: Tensor, below: Tensor | None, style: StyleReader) -> Tensor:
+        """``inputs`` (N, I, H, W) and what the next coarser scale made, (N, C, H / 2, W / 2) -> (N, O, H, W)."""
         x = self.enter(inputs, style)
         if below is None or self.joined is None:
             return x

@@ -1,9 +1,12 @@
 """The style network of both tiers: one class for training, export and run time.
 
-Johnson et al. 2016 (arXiv 1603.08155), Table 1, with two changes: upsampling + convolution instead of
-transposed convolution (Odena et al. 2016), and conditional instance norm (Dumoulin et al. 2017,
-arXiv 1610.07629), so that one network paints every style it was trained for. The ``live`` tier works at
-half and quarter resolution only: space-to-depth in, depth-to-space out (Shi et al. 2016, arXiv 1609.05158).
+Johnson et al. 2016 (arXiv 1603.08155), Table 1, changed for speed and for many styles:
+
+- conditional instance norm (Dumoulin et al. 2017, arXiv 1610.07629): one network paints every style it was trained for;
+- upsampling + convolution instead of transposed convolution (Odena et al. 2016, distill.pub/2016/deconv-checkerboard);
+- nothing at full resolution: space-to-depth in, depth-to-space out (Shi et al. 2016, arXiv 1609.05158);
+- most residual blocks at eighth resolution (:class:`DeepLevel`), where they see twice as far at the same cost;
+- a skip from the first layer to the last, which counts below full strength only, and lets the photo's detail through.
 """
 
 from __future__ import annotations
@@ -65,6 +68,7 @@ class DeepLevel(nn.Module):
         self.up = NormedConv(2 * channels, channels, 3, upsample=True, relu=False)
 
     def forward(self, x: Tensor, style: StyleReader) -> Tensor:
+        """(N, C, H, W) -> (N, C, H, W); H and W even."""
         y = self.down(x, style)
         for block in self.blocks:
             y = block(y, style)

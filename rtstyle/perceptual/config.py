@@ -9,7 +9,7 @@ from rtstyle.errors import UsageError
 from rtstyle.perceptual.backbones import find_backbone
 from rtstyle.perceptual.losses import GRAM_NORMALISATIONS, STYLE_MEASURES, GramNormalisation, StyleMeasure, layer_weights
 
-SMALLEST_PAINTING = 32
+SMALLEST_PAINTING_SIZE = 32
 """Short side of a painting in pixels: of a smaller one little is left in a loss network's later layers."""
 WEIGHTS = ("content_weight", "style_weight", "total_variation_weight")
 
@@ -43,8 +43,8 @@ class LossConfig:
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):
                 raise UsageError(f"{name} is {value}; it must be a number, at least 0")
-        if self.painting_size < SMALLEST_PAINTING:
-            raise UsageError(f"painting_size is {self.painting_size}; it must be at least {SMALLEST_PAINTING}")
+        if self.painting_size < SMALLEST_PAINTING_SIZE:
+            raise UsageError(f"painting_size is {self.painting_size}; it must be at least {SMALLEST_PAINTING_SIZE}")
         backbone = find_backbone(self.loss_network)
         for name, usual in (("content_layers", backbone.content_layers), ("style_layers", backbone.style_layers)):
             object.__setattr__(self, name, layer_weights(getattr(self, name) or usual))

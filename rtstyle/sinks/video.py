@@ -49,8 +49,8 @@ class VideoSink:
     name = "video"
     main_thread = False
 
-    def __init__(self, path: Path, options: VideoOptions | None = None, *, overwrite: bool = False) -> None:
-        self.path = path
+    def __init__(self, path: str | Path, options: VideoOptions | None = None, *, overwrite: bool = False) -> None:
+        self.path = path = Path(path)
         self.options = options or VideoOptions()
         self.container = container_of(path)
         self._plan: EncoderPlan = plan(self.options, self.container)

@@ -22,6 +22,8 @@ from rtstyle.pixels import Pixels
 
 logger = logging.getLogger(__name__)
 
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+"""What counts as a picture in a folder."""
 LARGEST_PIXELS = 300_000_000
 UNREADABLE = (OSError, SyntaxError, ValueError, NotImplementedError, MemoryError, struct.error, Image.DecompressionBombError)
 """What Pillow raises for damaged files, and for kinds that it knows only by name."""

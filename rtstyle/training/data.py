@@ -13,11 +13,10 @@ from torch import Tensor
 
 from rtstyle.errors import SourceError, TrainingError, UsageError
 from rtstyle.pixels import Pixels, resize, scaled_size, to_float
-from rtstyle.sources.images import read_still
+from rtstyle.sources.images import SUFFIXES, read_still
 
 logger = logging.getLogger(__name__)
 
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 SMALLEST_PAINTING = 64
 # Photos are kept decoded: a photo is seen hundreds of times and decoding costs as much as the style network.
 CACHE_BYTES = 2 << 30
@@ -27,9 +26,9 @@ def list_pictures(folder: Path) -> list[Path]:
     """All pictures below ``folder``, sorted by path; files of other kinds (annotations) are passed over."""
     if not folder.is_dir():
         raise UsageError(f"no folder of photos at {folder}")
-    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURE_SUFFIXES and p.is_file())
+    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
     if not found:
-        raise UsageError(f"no pictures ({', '.join(sorted(PICTURE_SUFFIXES))}) in {folder} or its subfolders")
+        raise UsageError(f"no pictures ({', '.join(sorted(SUFFIXES))}) in {folder} or its subfolders")
     return found
 
 

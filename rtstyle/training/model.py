@@ -32,4 +32,5 @@ class TrainingStep(nn.Module):
         self._objective = (objective,)
 
     def forward(self, photos: Tensor, chosen: Tensor, taught: Tensor | None = None) -> StepLosses:
+        """``photos`` and ``taught`` (N, 3, S, S) in [0, 1]; ``chosen`` (N,): the numbers of their styles."""
         return self._objective[0](self.network, photos, self.table()[chosen], chosen, taught)
