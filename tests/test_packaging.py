@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import importlib.metadata
 import importlib.util
 import subprocess
@@ -88,7 +89,7 @@ def test_readme_commands_are_what_ci_runs(repository: Path) -> None:
     assert (repository / "demos" / "clip.mp4").is_file()
 
 
-@pytest.mark.parametrize("path", ["README.md", "demos/README.md"])
+@pytest.mark.parametrize("path", ["README.md", "demos/README.md", "train/README.md", "weights/README.md"])
 def test_links_lead_somewhere(path: str, repository: Path) -> None:
     page = repository / path
     targets = [part.split(")")[0] for part in page.read_text(encoding="utf-8").split("](")[1:]]
@@ -122,6 +123,20 @@ def test_imports_go_one_way() -> None:
         if level.get(name, -1) > level[own]
     ]
     assert upward == []
+
+
+def test_no_two_parts_import_each_other() -> None:
+    """Not by way of others either, and not inside functions."""
+    package = Path(rtstyle.__file__).parent
+    imported: dict[str, set[str]] = {}
+    for path in package.rglob("*.py"):
+        own = path.relative_to(package).parts[0].removesuffix(".py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("rtstyle."):
+                imported.setdefault(own, set()).add((node.module or "").split(".")[1])
+    for own, others in imported.items():
+        others.discard(own)
+    assert len(list(graphlib.TopologicalSorter(imported).static_order())) > 30
 
 
 def test_the_gpu_s_tests_are_found_without_av_gradio_and_an_install(repository: Path) -> None:
