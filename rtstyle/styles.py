@@ -60,8 +60,8 @@ class StyleMix:
                 raise UsageError(f"in style '{text}': the share of {name} is {number}; it must be a number from 0 up")
             shares[name] = shares.get(name, 0.0) + share
         total = sum(shares.values())
-        if total <= 0:
-            raise UsageError(f"style '{text}' has no share above 0")
+        if not 0 < total < math.inf:
+            raise UsageError(f"style '{text}' has no share above 0, or none that can be added up")
         return cls(tuple((name, share / total) for name, share in shares.items() if share > 0))
 
     @classmethod
@@ -82,6 +82,14 @@ class StyleMix:
         if len(self.parts) == 1:
             return self.parts[0][0]
         return ",".join(f"{name}:{share:.3g}" for name, share in self.parts)
+
+
+def check_style_path(name: str, path: Path) -> None:
+    """Raise :class:`UsageError` for a new style that no option could name afterwards, or that would land somewhere else."""
+    if "/" in name or "\\" in name:
+        raise UsageError(f"'{name}' is no name for a style: it cannot hold a slash; --out says where the file goes")
+    if "," in f"{name}{path}":
+        raise UsageError(f"a style cannot be called '{name}' or lie at {path}: a comma separates styles in --style")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from rtstyle.errors import WeightsError
+from rtstyle.errors import MissingWeightsError, WeightsError
 from rtstyle.whole import whole_file
 
 MANIFEST = "manifest.json"
@@ -36,7 +36,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     try:
         manifest: Any = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise WeightsError(f"no {MANIFEST} in {folder}") from None
+        raise MissingWeightsError(f"no {MANIFEST} in {folder}") from None
     except (OSError, ValueError) as error:
         raise WeightsError(f"{path} cannot be read: {error}") from error
     if not isinstance(manifest, dict):

@@ -8,6 +8,7 @@ import pytest
 
 from rtstyle.errors import UsageError
 from rtstyle.nets.transformer import NetConfig
+from rtstyle.optimize.config import OptimizeConfig
 from rtstyle.training.recipe import Recipe, StyleSource
 
 
@@ -67,3 +68,11 @@ def test_recipe_survives_the_checkpoint() -> None:
         strength_share=0,
     )
     assert Recipe.from_table(recipe.to_table()) == recipe
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_a_seed_is_one_that_every_generator_takes(seed: int) -> None:
+    with pytest.raises(UsageError, match="whole number from 0 to 4294967295"):
+        Recipe(seed=seed)
+    with pytest.raises(UsageError, match="whole number from 0 to 4294967295"):
+        OptimizeConfig(seed=seed)

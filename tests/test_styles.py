@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from rtstyle.cli.main import app
 from rtstyle.errors import MissingWeightsError, UnknownStyleError, UsageError, WeightsError
 from rtstyle.nets.transformer import NetConfig, TransformerNet
-from rtstyle.styles import StyleBank, StyleEntry, StyleMix, load_style_file
+from rtstyle.styles import StyleBank, StyleEntry, StyleMix, check_style_path, load_style_file
 from rtstyle.training.export import export_style, export_tier
 from rtstyle.training.recipe import Recipe, StyleSource
 from rtstyle.weightfiles import MANIFEST, record_metrics, weights_folder
@@ -214,6 +214,17 @@ def test_manifest_of_another_format_is_refused(tier: Path) -> None:
     (tier / MANIFEST).write_text(json.dumps({**manifest, "format": 99}))
     with pytest.raises(WeightsError, match="format 99"):
         StyleBank.load(folder=tier)
+
+
+@pytest.mark.parametrize(("name", "path"), [("a,b", "a.safetensors"), ("a", "x,y/a.safetensors"), ("../a", "a.safetensors")])
+def test_a_new_style_has_a_name_that_style_takes(name: str, path: str) -> None:
+    with pytest.raises(UsageError, match=r"comma|slash"):
+        check_style_path(name, Path(path))
+
+
+def test_shares_that_cannot_be_added_up_are_refused() -> None:
+    with pytest.raises(UsageError, match="added up"):
+        StyleMix.parse("wave:1e308,scream:1e308")
 
 
 @pytest.mark.parametrize("missing", ["file", "sha256", "net", "styles"])

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -136,6 +137,33 @@ def test_resume_without_or_with_a_foreign_checkpoint_is_refused(
         save_checkpoint({"recipe": foreign.to_table()}, tmp_path / "run")
         with pytest.raises(UsageError, match=says):
             trainer.resume()
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [({"optimizer": "lbfgs", "strength_share": 0.0}, "begun with lbfgs"), ({"image": "other.png"}, "is for other.png, not for")],
+)
+def test_resume_with_another_optimizer_or_painting_is_refused(
+    tmp_path: Path, painting: Path, photo_folder: Path, loss_weights: Path, changes: dict[str, Any], says: str
+) -> None:
+    trainer = make_trainer(RECIPE, tmp_path / "run", painting, photo_folder, loss_weights)
+    style = dataclasses.replace(RECIPE.styles[0], image=changes.pop("image", RECIPE.styles[0].image))
+    begun = dataclasses.replace(RECIPE, styles=(style,), **changes)
+    (tmp_path / "run").mkdir()
+    save_checkpoint({"recipe": begun.to_table()}, tmp_path / "run")
+    with pytest.raises(UsageError, match=says):
+        trainer.resume()
+
+
+def test_resume_with_other_losses_takes_no_step_for_a_divergence(
+    tmp_path: Path, painting: Path, photo_folder: Path, loss_weights: Path
+) -> None:
+    assert make_trainer(RECIPE, tmp_path / "run", painting, photo_folder, loss_weights).run()
+    louder = dataclasses.replace(RECIPE, style_weight=1e4 * RECIPE.style_weight, steps=RECIPE.steps + 2)
+    trainer = make_trainer(louder, tmp_path / "run", painting, photo_folder, loss_weights)
+    trainer.resume()
+    assert trainer.run()
+    assert trainer.steps.rate_scale == 1.0
 
 
 def test_a_step_that_is_not_finite_is_skipped_and_the_rate_halved(

@@ -262,6 +262,33 @@ def test_a_teacher_without_pairs_is_refused(tmp_path: Path) -> None:
         Lessons(tmp_path, ["wave"], batch_size=1, image_size=64, seed=1)
 
 
+def test_photos_that_cannot_be_read_are_refused_before_training(
+    tmp_path: Path, weights: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    painting = write_picture(tmp_path / "wave.png", seed=9)
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.jpg").write_bytes(b"damaged")
+    given = ["--content", str(tmp_path / "photos"), "--out", str(tmp_path / "out.safetensors"), "--run", str(tmp_path / "run")]
+    options = ["--steps", "2", "--image-size", "64", "--painting-size", "64", "--loss-weights", str(weights["vgg19"])]
+    options += ["--content-layers", "relu2_1", "--style-layers", "relu1_1,relu2_1"]
+    done = CliRunner().invoke(app, ["train", str(painting), *given, *options, "--device", "cpu"])
+    assert isinstance(done.exception, UsageError)
+    assert "none of the photos can be read" in str(done.exception)
+    assert not (tmp_path / "out.safetensors").exists()
+
+
+@pytest.mark.parametrize("epochs", ["1e308", "1e9"])
+def test_epochs_have_an_end(tmp_path: Path, weights: dict[str, Path], epochs: str) -> None:
+    painting = write_picture(tmp_path / "wave.png", seed=9)
+    for index in range(12):
+        write_picture(tmp_path / "photos" / f"{index}.jpg", seed=index)
+    given = ["--content", str(tmp_path / "photos"), "--out", str(tmp_path / "out.safetensors"), "--epochs", epochs]
+    done = CliRunner().invoke(app, ["train", str(painting), *given, "--batch-size", "1", "--device", "cpu"])
+    assert isinstance(done.exception, UsageError)
+    assert "are more than 100,000,000 steps" in str(done.exception)
+
+
 def test_the_command_takes_another_network_a_teacher_and_the_losses(
     tmp_path: Path, weights: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

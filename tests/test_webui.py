@@ -190,6 +190,13 @@ def test_a_trouble_of_ours_is_apologised_for_without_details(
     assert "secret" not in str(caught.value)
 
 
+def test_a_number_that_was_deleted_is_what_it_was_at_first(client: Client, page: PageServer, tmp_path: Path) -> None:
+    path = save_with_alpha(picture(8), tmp_path / "in.png")
+    np.testing.assert_array_equal(paint(client, path, strength=None), paint(client, path, strength=1))
+    with pytest.raises(AppError, match="no value for one of the fields"):
+        paint(client, path, strength="much")
+
+
 def test_an_upload_is_still_ours_to_read_after_an_example_was_clicked(page: PageServer, tmp_path: Path) -> None:
     client = visitor(page.url, tmp_path / "downloads")
     client.predict(0, api_name="/load_example")

@@ -61,6 +61,10 @@ def bench(
     if targets:
         typer.echo(_targets(where, weights, turns, as_json=json_output))
         return
+    if end_to_end is not None:
+        from rtstyle.sources.video import probe
+
+        probe(end_to_end)  # what is no film is refused now, not after minutes
     bank = bank_to_time(resolve_tier(tier.value, StyleMix.parse(NONE), where, weights), weights)
     names = [name.value for name in engine or (EngineName.eager, EngineName.auto)]
     engines = [open_engine(name, bank.network, where, work="film") for name in names]

@@ -54,6 +54,8 @@ def image(
         device=device,
         weights=weights,
     )
+    for mix in mixes:
+        stylizer.bank.vector(mix)  # an unknown name is refused before anything is painted
     failed = 0
     for (path, _, out), error in paint_stills(jobs, stylizer):
         if error is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -72,11 +73,13 @@ def train(
     """Learn a new style from PAINTING and a folder of photos; the result is one small file for --style."""
     keep_freed_memory()
     from rtstyle.errors import UsageError
+    from rtstyle.styles import check_style_path
     from rtstyle.training.command import Request, learn
 
-    name = name or painting.stem
+    name = name or painting.stem.replace(",", "")
     full = full or net is not None
     target = out or Path(f"{name}.safetensors")
+    check_style_path(name, target)
     if target.exists() and not (overwrite or resume):
         raise UsageError(f"{target} exists; use --overwrite to replace it, or another --name or --out")
     changes = {
@@ -117,7 +120,7 @@ def train(
     )
     result = learn(request, on_sheet=lambda sheet: typer.echo(f"preview: {sheet}", err=True))
     typer.echo(f"{result.path}: style loss {result.style:.3f}, content loss {result.content:.3f}")
-    typer.echo(f"try: rtstyle webcam --style {result.path}")
+    typer.echo(f"try: rtstyle webcam --style {shlex.quote(str(result.path))}")
     if result.hint:
         typer.echo(f"hint: {result.hint}")
     if not result.finished:

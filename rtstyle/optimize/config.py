@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 
 from rtstyle.errors import UsageError
-from rtstyle.perceptual.config import LossConfig, check_choice
+from rtstyle.perceptual.config import LossConfig, check_choice, check_seed
 from rtstyle.perceptual.network import LossNetwork
 from rtstyle.pixels import Size, scaled_size
 
@@ -38,6 +38,7 @@ class OptimizeConfig(LossConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_seed(self.seed)
         check_choice(self, "optimizer", tuple(USUAL_RATES))
         check_choice(self, "start", ("content", "noise"))
         for name, least in (("iterations", 1), ("scales", 0), ("size", SMALLEST_SIDE)):

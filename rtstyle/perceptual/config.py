@@ -9,6 +9,7 @@ from rtstyle.errors import UsageError
 from rtstyle.perceptual.backbones import find_backbone
 from rtstyle.perceptual.losses import GRAM_NORMALISATIONS, STYLE_MEASURES, GramNormalisation, StyleMeasure, layer_weights
 
+LARGEST_SEED = 2**32 - 1
 SMALLEST_PAINTING_SIZE = 32
 """Short side of a painting in pixels: of a smaller one little is left in a loss network's later layers."""
 WEIGHTS = ("content_weight", "style_weight", "total_variation_weight")
@@ -53,6 +54,12 @@ class LossConfig:
     def layers(self) -> tuple[str, ...]:
         """All layers that the losses ask the loss network for."""
         return tuple(dict.fromkeys((*self.style_layers, *self.content_layers)))
+
+
+def check_seed(seed: int) -> None:
+    """Raise :class:`UsageError` where it is beyond what every generator takes."""
+    if not 0 <= seed <= LARGEST_SEED:
+        raise UsageError(f"seed is {seed}; it must be a whole number from 0 to {LARGEST_SEED}")
 
 
 def check_choice(config: object, name: str, legal: tuple[str, ...]) -> None:

@@ -20,6 +20,8 @@ from rtstyle.training.record import LOG
 from rtstyle.training.remember import photo_folder, remember
 from rtstyle.training.teacher import PHOTOS
 
+MOST_STEPS = 100_000_000
+
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
@@ -54,7 +56,10 @@ def learn(request: Request, *, on_sheet: Callable[[Path], None]) -> FitResult:
         if not math.isfinite(request.epochs) or "steps" in request.changes:
             raise UsageError(f"--epochs {request.epochs:g} must be a number and stand alone: give it or --steps")
         seen = training_photos(photos) if request.teacher is None else list_pictures(request.teacher / PHOTOS)
-        recipe = replace(recipe, steps=max(1, math.ceil(request.epochs * len(seen) / recipe.batch_size)))
+        count = request.epochs * len(seen) / recipe.batch_size
+        if count > MOST_STEPS:
+            raise UsageError(f"--epochs {request.epochs:g} of {len(seen)} photos are more than {MOST_STEPS:,} steps")
+        recipe = replace(recipe, steps=max(1, math.ceil(count)))
 
     def listen(progress: Progress) -> None:
         if progress.sheet is not None:

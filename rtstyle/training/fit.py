@@ -18,10 +18,11 @@ from rtstyle.perceptual.network import LossNetwork
 from rtstyle.pixels import Pixels, resize, scaled_size
 from rtstyle.precision import autocast
 from rtstyle.styles import StyleBank, StyleEntry
-from rtstyle.training.data import as_batch, held_out, load_painting, load_pictures, training_photos
+from rtstyle.training.data import as_batch, held_out, list_pictures, load_painting, load_pictures, training_photos
 from rtstyle.training.export import export_style
 from rtstyle.training.loop import Listener, Trainer
 from rtstyle.training.recipe import Recipe, StyleSource
+from rtstyle.training.teacher import PHOTOS
 from rtstyle.weightfiles import read_manifest, weights_folder
 
 MEASURED_PHOTOS = 6
@@ -117,6 +118,10 @@ def fit_style(
         teacher=teacher,
     )
     measured = load_pictures(kept, MEASURED_PHOTOS) or load_pictures(photos, MEASURED_PHOTOS)
+    if not measured and teacher is not None:
+        measured = load_pictures(list_pictures(teacher / PHOTOS), MEASURED_PHOTOS)
+    if not measured:
+        raise UsageError("none of the photos can be read; name another folder with --content")
     if resume:
         trainer.resume()
     elif len(starts) > 1 and measured:

@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import torch
@@ -18,6 +18,7 @@ from rtstyle.errors import TrainingError, UsageError
 from rtstyle.interrupt import interruptible
 from rtstyle.memory import reusing_memory
 from rtstyle.nets import StyleNetwork
+from rtstyle.perceptual.config import LossConfig
 from rtstyle.perceptual.losses import style_target
 from rtstyle.perceptual.network import LossNetwork
 from rtstyle.pixels import centre_square
@@ -216,10 +217,12 @@ class Trainer:
             self._check_alike(before)
             if self.frozen and not _same_tensors(self.network.state_dict(), state["network"]):
                 known = f"the checkpoint in {self.run_folder} is for a network that is no longer the bundled one"
-                raise UsageError(f"{known}; fit anew, without --resume")
+                raise UsageError(f"{known}; fit anew, without --resume (or add --full, where the run was begun with it)")
             self.network.load_state_dict(state["network"])
             self.start_from(state["vectors"])
             self.steps.load_state_dict(state["steps"])
+            if _losses_of(before) != _losses_of(self.recipe):
+                self.steps.usual = None  # how large a loss is by now says nothing of other losses
             self.step, self.batches.position = int(state["step"]), int(state["position"])
         except (RuntimeError, ValueError, KeyError) as error:
             raise UsageError(f"the checkpoint in {self.run_folder} is of another recipe: {error}") from error
@@ -235,6 +238,15 @@ class Trainer:
             raise UsageError(f"the checkpoint in {self.run_folder} is of another recipe: for {known}, not for {wanted}")
         if before.net != self.recipe.net:
             raise UsageError(f"the checkpoint in {self.run_folder} is of another recipe: {before.net}, not {self.recipe.net}")
+        if before.optimizer != self.recipe.optimizer:
+            raise UsageError(
+                f"the run in {self.run_folder} was begun with {before.optimizer}: go on with that, or begin anew without --resume"
+            )
+        known, wanted = (", ".join(Path(style.image).name for style in recipe.styles) for recipe in (before, self.recipe))
+        if known != wanted:
+            raise UsageError(
+                f"the run in {self.run_folder} is for {known}, not for {wanted}; give the new one a --name of its own"
+            )
 
     def write_sheet(self) -> Path | None:
         """Paint the preview photos in every style: one row a photo, the photo itself first."""
@@ -252,6 +264,13 @@ class Trainer:
 
     def _log(self) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext() if self.rank else self.record.log(self.run_folder / LOG, begin=self.step)
+
+
+def _losses_of(recipe: Recipe) -> dict[str, object]:
+    """The fields that decide how large the loss is."""
+    table = recipe.to_table()
+    names = {field.name for field in fields(LossConfig)} | {name for name in table if name.endswith("_weight")}
+    return {name: table[name] for name in names}
 
 
 def _same_tensors(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> bool:

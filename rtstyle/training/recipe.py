@@ -13,7 +13,7 @@ from rtstyle.errors import UsageError
 from rtstyle.fields import check_kinds
 from rtstyle.nets import NetworkConfig, architecture, network_config
 from rtstyle.nets.transformer import NetConfig
-from rtstyle.perceptual.config import LossConfig, check_choice
+from rtstyle.perceptual.config import LossConfig, check_choice, check_seed
 from rtstyle.training.motion import MotionConfig
 
 T = TypeVar("T")
@@ -112,6 +112,7 @@ class Recipe(LossConfig):
             raise UsageError(f"image_size is {self.image_size}; with lattice_weight it must be at least {2 * self.net.multiple}")
         if len(self.photo_scale) != 2 or not self.image_size <= self.photo_scale[0] <= self.photo_scale[1]:
             raise UsageError(f"photo_scale {self.photo_scale} must be a rising range from image_size ({self.image_size}) up")
+        check_seed(self.seed)
         check_choice(self, "optimizer", ("adam", "muon", "lbfgs"))
         check_choice(self, "trains", ("all", "vectors", "photo_term"))
         if self.trains == "vectors" and self.optimizer == "muon":

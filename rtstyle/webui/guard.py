@@ -27,13 +27,23 @@ class GuardedBlocks(gr.Blocks):
     async def preprocess_data(
         self, block_fn: BlockFunction, inputs: list[Any], state: SessionState | None, explicit_call: bool = False
     ) -> list[Any]:
-        """As Gradio's, for files that were uploaded."""
+        """As Gradio's, for files that were uploaded; a number that was deleted is what it was at first."""
+        inputs = [_filled(block, value) for block, value in zip(block_fn.inputs, inputs, strict=False)]
         with said_plainly():
             traverse(inputs, self._check, is_file_obj)
-        return await super().preprocess_data(block_fn, inputs, state, explicit_call)
+            try:
+                return await super().preprocess_data(block_fn, inputs, state, explicit_call)
+            except gr.Error:  # which is a ValueError
+                raise
+            except (TypeError, ValueError) as error:
+                raise VisitorError("That is no value for one of the fields.") from error
 
     def _check(self, file: dict[str, Any]) -> None:
         path = Path(file["path"])
         # An address is not absolute, wherever its dots lead.
         if not (path.is_absolute() and path.resolve().is_relative_to(self.uploads)):
             raise VisitorError("That file was not uploaded here. Please upload it.")
+
+
+def _filled(block: Any, value: Any) -> Any:
+    return block.value if value is None and isinstance(block, gr.Slider) else value
