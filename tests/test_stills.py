@@ -106,6 +106,10 @@ def test_of_several_pictures_in_a_file_the_first_is_taken_and_it_says_so(
     pixels, _ = read_still(tmp_path / "two.png")
     assert pixels[0, 0, 0] == 200
     assert "holds 2 pictures" in caplog.text
+    caplog.clear()
+    first.save(tmp_path / "phone.jpg", format="MPO", save_all=True, append_images=[second])
+    read_still(tmp_path / "phone.jpg")
+    assert not caplog.text
 
 
 @pytest.mark.parametrize("mode", ["P", "PA", "RGBA"])

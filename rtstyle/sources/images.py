@@ -46,7 +46,8 @@ def read_still(path: Path) -> tuple[Pixels, Pixels | None]:
                 raise SourceError(
                     f"{path} has {picture.width}x{picture.height} pixels; the limit is {LARGEST_PIXELS // 1_000_000} megapixels"
                 )
-            if (pictures := getattr(picture, "n_frames", 1)) > 1:
+            pictures = getattr(picture, "n_frames", 1)
+            if pictures > 1 and picture.format != "MPO":  # phones put previews and depth behind the photo
                 logger.warning("%s holds %d pictures: this is the first of them", path, pictures)
             upright = ImageOps.exif_transpose(picture)
             alpha = _opacity(upright)
