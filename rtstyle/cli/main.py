@@ -54,7 +54,7 @@ def options(
     version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
     verbose: bool = typer.Option(False, "--verbose", "-v", help="Say more about what is going on."),
 ) -> None:
-    """Exit codes: 0 done, 1 the work failed, 2 the request was wrong."""
+    """Exit codes: 0 done, 1 the work failed, 2 the request was wrong, 130 interrupted."""
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="rtstyle: %(message)s", stream=sys.stderr)
 
 
