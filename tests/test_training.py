@@ -275,7 +275,7 @@ def test_command_line_names_what_is_wrong(tmp_path: Path, painting: Path, photo_
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("trained", ['trains = "all"', 'trains = "vectors"', 'trains = "photo_term"\nstrength_share = 1'])
+@pytest.mark.parametrize("trained", ['trains = "all"', 'trains = "photo_term"\nstrength_share = 1'])
 def test_data_parallel_training_through_torchrun(
     tmp_path: Path, painting: Path, photo_folder: Path, loss_weights: Path, repository: Path, trained: str
 ) -> None:
