@@ -13,6 +13,7 @@ from torch import Tensor
 from rtstyle.engines import Engine, batch_for
 from rtstyle.engines.fallback import FallbackEngine
 from rtstyle.engines.warming import WarmingEngine, is_warming
+from rtstyle.webui.studio import TakingTurns
 
 
 def test_a_failing_engine_is_replaced_and_reported_once(caplog: pytest.LogCaptureFixture) -> None:
@@ -52,6 +53,8 @@ def test_a_batch_is_measured_where_an_engine_can() -> None:
     assert batch_for(FallbackEngine([maker(Toy(0))]), 360, 640) == 4
     assert batch_for(FallbackEngine([maker(Measured(0))]), 360, 640) == 36
     assert batch_for(FallbackEngine([maker(Measured(0))]), 2160, 3840) == 4, "a failed measurement is no failure"
+    assert batch_for(TakingTurns(Measured(0), threading.Lock()), 360, 640) == 36
+    assert batch_for(TakingTurns(Toy(0), threading.Lock()), 360, 640) == 4
 
 
 def test_warming_paints_at_once_and_swaps_when_the_faster_is_ready() -> None:

@@ -21,6 +21,7 @@ from rtstyle.errors import TrainingError, UsageError
 from rtstyle.nets import build_network
 from rtstyle.styles import StyleBank, StyleMix
 from rtstyle.training.command import Request, build_recipe, learn
+from rtstyle.training.curves import draw_curves
 from rtstyle.training.data import as_batch, load_picture
 from rtstyle.training.loop import Trainer
 from rtstyle.training.recipe import Recipe
@@ -240,6 +241,15 @@ def test_lessons_show_the_same_place_of_both(tmp_path: Path) -> None:
         assert lesson.photos.shape == lesson.taught.shape == (3, 3, 64, 64)
         assert lesson.chosen.tolist() == [1, 1, 1]
         assert torch.allclose(lesson.taught, 1 - lesson.photos, atol=2 / 255)
+
+
+def test_curves_that_cannot_be_written_end_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text("step,content,style\n0,1.0,2.0\n1,0.5,1.0\n")
+    draw_curves(log, tmp_path / "gone" / "losses.png")
+    assert "no loss curves" in caplog.text
+    draw_curves(log, tmp_path / "losses.png")
+    assert Image.open(tmp_path / "losses.png").format == "PNG"
 
 
 def test_a_lesson_that_cannot_be_read_is_skipped(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
