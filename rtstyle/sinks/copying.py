@@ -174,6 +174,11 @@ class TrackCopier:
         return True
 
     def _move(self, packet: Packet[Any]) -> None:
+        moved = round(self._shift / Fraction(packet.time_base))
+        if self._kinds[packet.stream_index] == "subtitle" and packet.pts is not None and packet.pts + moved < 0:
+            # It is on the screen when the film begins: its time before that is no part of it.
+            packet.duration = max(0, (packet.duration or 0) + packet.pts + moved)
+            packet.pts = packet.dts = -moved
         converter = self._converted.get(packet.stream_index)
         if converter is not None:
             converter.feed(packet)
@@ -181,15 +186,10 @@ class TrackCopier:
         copy = self._copied.get(packet.stream_index)
         if copy is None:
             return
-        moved = round(self._shift / Fraction(packet.time_base))
         if packet.stream_index in self._without_warm_up and packet.pts is not None and packet.pts + moved < 0:
             return
         packet.pts = None if packet.pts is None else packet.pts + moved
         packet.dts = None if packet.dts is None else packet.dts + moved
-        if self._kinds[packet.stream_index] == "subtitle" and packet.pts is not None and packet.pts < 0:
-            # It is on the screen when the film begins: its time before that is no part of it.
-            packet.duration = max(0, (packet.duration or 0) + packet.pts)
-            packet.pts = packet.dts = 0
         packet.stream = copy
         self._output.mux_one(packet)
 

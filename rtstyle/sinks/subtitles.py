@@ -73,11 +73,8 @@ class SubtitleConverter:
         new: Packet[Any] = av.Packet(len(text).to_bytes(2, "big") + text if self.form == "mov_text" else text)
         new.stream = self.stream
         new.time_base = MILLISECOND
-        shown = packet.pts * unit + self._shift
-        gone = shown + (packet.duration or 0) * unit
-        begins = max(Fraction(0), shown)  # what is on the screen when the film begins began before
-        new.pts = new.dts = round(begins / MILLISECOND)
-        new.duration = round(max(Fraction(0), gone - begins) / MILLISECOND)
+        new.pts = new.dts = round((packet.pts * unit + self._shift) / MILLISECOND)
+        new.duration = round((packet.duration or 0) * unit / MILLISECOND)
         self._output.mux_one(new)
 
     def finish(self) -> None:

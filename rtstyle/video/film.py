@@ -245,22 +245,24 @@ class _Film:
         return fingerprint(Path(self.source), look, painting, *settings)
 
     def _take_ticket(self, sink: VideoSink) -> None:
-        if sink.container == "gif":
-            raise UsageError("a GIF cannot be gone on with; start again without --resume")
-        if not self._comes_again:
-            raise UsageError("--resume needs a file as input: a stream does not come again, numbered pictures may be others")
+        if why := self._why_not_resumed(sink):
+            raise UsageError(why)
         self.ticket = Ticket.load(sink.path, self._settings())
         if self.ticket is not None:
             sink.go_on_from(self.ticket)
 
-    @property
-    def _comes_again(self) -> bool:
-        return not is_url(self.source) and Path(self.source).is_file()
+    def _why_not_resumed(self, sink: VideoSink) -> str:
+        """What keeps a film from being gone on with; empty where nothing does."""
+        if sink.container == "gif":
+            return "a GIF cannot be gone on with, its parts do not join; start again without --resume"
+        if is_url(self.source) or not Path(self.source).is_file():
+            return "--resume needs a file as input: a stream does not come again, numbered pictures may be others"
+        return ""
 
     def _leave_ticket(self, sink: VideoSink) -> None:
         if sink.committed:
             Ticket.clear(sink.path)
-        elif sink.partial is not None and sink.last_seconds is not None and self._comes_again and sink.container != "gif":
+        elif sink.partial is not None and sink.last_seconds is not None and not self._why_not_resumed(sink):
             Ticket(settings=self._settings(), frames=sink.frames, last_seconds=str(sink.last_seconds)).save(sink.path)
         elif sink.partial is not None:
             Ticket.path(sink.path).unlink(missing_ok=True)  # an earlier run's: its partial film is no more
