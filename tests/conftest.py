@@ -72,6 +72,14 @@ def repository() -> Path:
 
 
 @pytest.fixture(scope="session")
+def untrained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Files of untrained loss networks, by name."""
+    from training_parts import untrained_weights
+
+    return untrained_weights(tmp_path_factory.mktemp("untrained"))
+
+
+@pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Folder of the larger test data: ``RTSTYLE_TEST_DATA``, or ``../shared/data`` beside the checkout."""
     named = os.environ.get("RTSTYLE_TEST_DATA")

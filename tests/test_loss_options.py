@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from training_parts import untrained_weights, write_picture
+from training_parts import write_picture
 
 from rtstyle.errors import UsageError, WeightsError
 from rtstyle.perceptual.backbones import BACKBONES
@@ -18,12 +18,6 @@ from rtstyle.training.data import list_pictures
 from rtstyle.training.recipe import Recipe
 
 
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Files of untrained networks."""
-    return untrained_weights(tmp_path_factory.mktemp("weights"))
-
-
 @pytest.mark.parametrize(
     ("name", "layers", "shapes"),
     [
@@ -32,8 +26,8 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         ("resnet18", ("relu1", "block2_2"), {"relu1": (64, 32, 32), "block2_2": (128, 8, 8)}),
     ],
 )
-def test_loss_networks(weights: dict[str, Path], name: str, layers: tuple[str, ...], shapes: dict[str, Any]) -> None:
-    network = LossNetwork(layers, weights=weights[name], name=name)
+def test_loss_networks(untrained: dict[str, Path], name: str, layers: tuple[str, ...], shapes: dict[str, Any]) -> None:
+    network = LossNetwork(layers, weights=untrained[name], name=name)
     x = torch.rand(2, 3, 64, 64, requires_grad=True)
     features = network(x)
     assert {layer: tuple(value.shape[1:]) for layer, value in features.items()} == shapes
@@ -43,25 +37,27 @@ def test_loss_networks(weights: dict[str, Path], name: str, layers: tuple[str, .
     assert not any(p.requires_grad for p in network.parameters())
 
 
-def test_resnet_is_torchvisions(weights: dict[str, Path]) -> None:
+def test_resnet_is_torchvisions(untrained: dict[str, Path]) -> None:
     from torchvision.models import resnet18
 
     model = resnet18(weights=None).eval()
-    model.load_state_dict(torch.load(weights["resnet18"], weights_only=True), strict=False)
-    network = LossNetwork(("block2_1",), weights=weights["resnet18"], name="resnet18")
+    model.load_state_dict(torch.load(untrained["resnet18"], weights_only=True), strict=False)
+    network = LossNetwork(("block2_1",), weights=untrained["resnet18"], name="resnet18")
     x = torch.rand(1, 3, 64, 64)
     with torch.no_grad():
         y = model.maxpool(model.relu(model.bn1(model.conv1((x - network.mean) / network.std))))
         assert torch.allclose(network(x)["block2_1"], model.layer2[0](model.layer1(y)), atol=1e-5)
 
 
-def test_unknown_networks_and_layers_are_named(weights: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_networks_and_layers_are_named(
+    untrained: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(UsageError, match="legal: vgg19, vgg16, resnet18"):
         LossNetwork(("relu1_1",), name="alexnet")
     with pytest.raises(UsageError, match="no layer 'relu3_4' in vgg16; legal: relu1_1"):
         LossNetwork(("relu3_4",), name="vgg16")
     with pytest.raises(WeightsError, match="not a VGG-16"):
-        LossNetwork(("relu1_2",), weights=weights["resnet18"], name="vgg16")
+        LossNetwork(("relu1_2",), weights=untrained["resnet18"], name="vgg16")
     with pytest.raises(WeightsError, match="RTSTYLE_RESNET18") as absent:
         LossNetwork(("relu1",), weights=tmp_path / "absent.pth", name="resnet18")
     assert absent.value.exit_code == 2
@@ -73,7 +69,7 @@ def test_unknown_networks_and_layers_are_named(weights: dict[str, Path], tmp_pat
         torch.save(held, tmp_path / "other.pth")
         with pytest.raises(WeightsError, match="is not a ResNet-18 in torchvision's naming"):
             LossNetwork(("relu1",), weights=tmp_path / "other.pth", name="resnet18")
-    monkeypatch.setenv("RTSTYLE_VGG16", str(weights["vgg16"]))
+    monkeypatch.setenv("RTSTYLE_VGG16", str(untrained["vgg16"]))
     assert LossNetwork(("relu1_2",), name="vgg16")
 
 
