@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from rtstyle.errors import MissingWeightsError, WeightsError
-from rtstyle.whole import whole_file
+from rtstyle.system.whole import whole_file
 
 MANIFEST = "manifest.json"
 FORMAT = 1

@@ -7,7 +7,7 @@ import sys
 
 BUSY = """
 import sys, threading, torch
-from rtstyle.background import BackgroundThread, leave
+from rtstyle.system.background import BackgroundThread, leave
 
 def paint():
     while True:
@@ -32,6 +32,6 @@ def test_a_busy_thread_does_not_abort_the_end() -> None:
 
 
 def test_without_such_a_thread_what_waits_for_the_end_is_done() -> None:
-    code = "import atexit\nfrom rtstyle.background import leave\natexit.register(print, 'closed')\nleave(4)"
+    code = "import atexit\nfrom rtstyle.system.background import leave\natexit.register(print, 'closed')\nleave(4)"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert (ended.returncode, ended.stdout) == (4, "closed\n")

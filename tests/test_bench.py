@@ -5,31 +5,20 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from bench_parts import CPU, TINY, weights_with
 from clips import write_clip
 from engine_parts import Toy, maker
 from typer.testing import CliRunner
 
-from rtstyle import roofline, targets
-from rtstyle.bench import (
-    RANDOM,
-    REFERENCE,
-    STUDIO,
-    Case,
-    ReferenceEngine,
-    Spread,
-    as_data,
-    bank_to_time,
-    bench_network,
-    parse_sizes,
-    table,
-    take_turns,
-)
-from rtstyle.cost import cost
+from rtstyle.bench import stages
+from rtstyle.bench.cost import cost
+from rtstyle.bench.network import RANDOM, STUDIO, bank_to_time, bench_network, parse_sizes
+from rtstyle.bench.reference import CONFIG, ReferenceEngine
+from rtstyle.bench.timing import Case, Spread, as_data, table, take_turns
 from rtstyle.engines import EagerEngine
 from rtstyle.engines.fallback import FallbackEngine
 from rtstyle.engines.stages import STAGES, stage_seconds
@@ -37,23 +26,6 @@ from rtstyle.errors import UsageError
 from rtstyle.nets.johnson import JohnsonNet
 from rtstyle.nets.layers import ConditionalInstanceNorm
 from rtstyle.nets.transformer import NetConfig, TransformerNet
-from rtstyle.roofline import Roof, measure_roof
-from rtstyle.targets import Target, check_targets
-from rtstyle.training.export import export_tier
-from rtstyle.training.recipe import Recipe, StyleSource
-from rtstyle.video import stages
-
-CPU = torch.device("cpu")
-TINY = NetConfig(width=2, blocks=0, deep_blocks=1)
-
-
-def weights_with(folder: Path, *tiers: str) -> Path:
-    """A weights folder of tiny networks with one style each."""
-    for tier in tiers:
-        network = TransformerNet(TINY)
-        recipe = Recipe(tier=tier, net=TINY, styles=(StyleSource(name="wave", image="w.jpg"),))
-        export_tier(network, network.neutral_style()[None], recipe, folder, steps=1)
-    return folder
 
 
 def test_cases_take_turns_and_are_warmed_up() -> None:
@@ -79,7 +51,7 @@ def test_engines_and_reference_are_timed_at_every_size() -> None:
 def test_the_reference_is_the_published_network_with_plain_norms() -> None:
     """As anyone would write it down, and what it paints is what our own paints in the neutral style."""
     torch.manual_seed(0)
-    ours = JohnsonNet(REFERENCE).eval()
+    ours = JohnsonNet(CONFIG).eval()
     torch.manual_seed(0)
     reference = ReferenceEngine(CPU)
     norms = [module for module in reference.network.modules() if isinstance(module, torch.nn.InstanceNorm2d)]
@@ -111,7 +83,7 @@ def test_what_is_timed_has_the_name_of_the_engine_that_painted() -> None:
 
 
 def test_costs_are_counted_per_frame() -> None:
-    reference = JohnsonNet(REFERENCE)
+    reference = JohnsonNet(CONFIG)
     small, large = cost(reference, 64, 64), cost(reference, 128, 128)
     assert (large.flop, large.bytes) == pytest.approx((4 * small.flop, 4 * small.bytes))
     assert cost(reference, 64, 64, value_bytes=4).bytes > 1.9 * small.bytes
@@ -202,79 +174,6 @@ def test_the_command_prints_everything_as_json(tmp_path: Path, monkeypatch: pyte
     assert report["cost"]["360p"]["flop"] > 0
 
 
-def test_a_roof_bounds_by_arithmetic_or_by_memory() -> None:
-    counted = cost(TransformerNet(TINY), 64, 64)
-    assert Roof(flop=100 * counted.flop, bytes=1e30).share(counted, 50) == pytest.approx(0.5)
-    assert Roof(flop=1e30, bytes=100 * counted.bytes).share(counted, 25) == pytest.approx(0.25)
-    measured = measure_roof(CPU)
-    assert measured.flop > 1e8
-    assert measured.bytes > 1e8
-
-
-def test_a_roof_is_measured_with_random_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    results: list[torch.Tensor] = []
-    monkeypatch.setattr(roofline, "_best_seconds", lambda work, _device: results.append(work()) or 1.0)
-    measure_roof(CPU)
-    assert len(results) == 2
-    assert all(len(result.flatten()[:1000].unique()) > 500 for result in results)
-
-
-def test_a_roof_is_that_of_a_warm_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 0.0
-    taken: list[float] = []
-
-    def work() -> None:
-        nonlocal now
-        taken.append(0.02 if now < 0.4 else 0.01)
-        now += taken[-1]
-
-    monkeypatch.setattr(roofline, "synchronize", lambda _device: None)
-    monkeypatch.setattr(roofline.time, "perf_counter", lambda: now)
-    assert roofline._best_seconds(work, torch.device("cuda")) == pytest.approx(0.01)
-    taken.clear()
-    roofline._best_seconds(work, CPU)
-    assert len(taken) == roofline.TURNS
-
-
-def test_targets_are_set_beside_what_is_reached(tmp_path: Path) -> None:
-    """On the CPU and small: what they are computed from, not what a GPU reaches."""
-    live, studio = check_targets(CPU, weights_with(tmp_path, "live", "studio"), size=(32, 48), engines=("eager",), turns=3)
-    assert (live.tier, studio.tier) == ("live", "studio")
-    reference, ours = live.timings
-    assert reference.case == "reference"
-    assert [(t.wanted, t.reached) for t in live.targets[:2]] == [
-        (1500, pytest.approx(ours.net_fps)),
-        (10, pytest.approx(ours.net_fps / reference.net_fps)),
-    ]
-    assert [target.wanted for target in studio.targets] == [350, 10, 0.5]
-    assert "GFLOP" in live.costs
-    assert "measured peaks" in live.costs
-    assert len([line for line in live.lines() if line.startswith(("met", "MISSED"))]) == 3
-    missed = Target(what="frames/s", wanted=10, reached=9.994)
-    assert not missed.met
-    assert missed.line() == "MISSED frames/s: 9.99 (target 10)"
-    assert replace(missed, reached=10).met
-
-
-def test_targets_need_a_gpu() -> None:
-    from rtstyle.cli.main import app
-
-    result = CliRunner().invoke(app, ["bench", "--targets", "--device", "cpu"])
-    assert isinstance(result.exception, UsageError)
-    assert "--targets are those of a GPU" in str(result.exception)
-
-
-def test_targets_take_as_many_turns_as_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    from rtstyle.cli.main import app
-
-    asked: list[int] = []
-    monkeypatch.setattr("rtstyle.cli.bench.open_device", torch.device)
-    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _device: "a GPU")
-    monkeypatch.setattr(targets, "check_targets", lambda *_, turns: asked.append(turns) or [])
-    done = CliRunner().invoke(app, ["bench", "--targets", "--turns", "7", "--device", "cuda"])
-    assert (done.exit_code, done.output, asked) == (0, "a GPU\n", [7])
-
-
 def test_sizes_by_name() -> None:
     assert parse_sizes("360p, 4K") == {"360p": (360, 640), "4k": (2160, 3840)}
     with pytest.raises(UsageError, match="unknown size '5k'; legal: 360p, 720p, 1080p, 4k"):
@@ -282,7 +181,9 @@ def test_sizes_by_name() -> None:
 
 
 def test_the_network_s_benchmark_needs_no_video_and_no_web_packages() -> None:
-    code = "import sys, rtstyle.bench, rtstyle.engines; print([m for m in ('av', 'cv2', 'gradio') if m in sys.modules])"
+    code = (
+        "import sys, rtstyle.bench.report, rtstyle.bench.targets; print([m for m in ('av', 'cv2', 'gradio') if m in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

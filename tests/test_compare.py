@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from rtstyle.cli.main import app
 from rtstyle.compare.measure import compare_style
-from rtstyle.compare.methods import open_painter, parse_methods
+from rtstyle.compare.methods import open_method, parse_methods
 from rtstyle.compare.papers import NETWORKS, REFERENCE
 from rtstyle.errors import UsageError
 from rtstyle.nets import ARCHITECTURES, build_network
@@ -215,7 +215,7 @@ def test_every_network_cites_its_papers() -> None:
 def test_the_folder_of_the_networks_may_have_a_comma_in_its_name(world: Path, tmp_path: Path) -> None:
     shutil.copytree(world / "runs", tmp_path / "a,b")
     (method,) = parse_methods("texture", tmp_path / "a,b")
-    painter = open_painter(method, "wave", device=torch.device("cpu"))
+    painter = open_method(method, "wave", device=torch.device("cpu"))
     assert painter is not None
     assert painter(np.zeros((32, 32, 3), dtype=np.uint8)).shape == (32, 32, 3)
 

@@ -16,7 +16,7 @@ from rtstyle.nets.transformer import NetConfig, TransformerNet
 from rtstyle.perceptual.network import LossNetwork
 from rtstyle.styles import StyleBank, StyleEntry, load_style_file
 from rtstyle.training.checkpoint import CHECKPOINT, load_checkpoint
-from rtstyle.training.command import Request, learn
+from rtstyle.training.command import TrainRequest, learn
 from rtstyle.training.data import held_out, list_pictures, load_pictures
 from rtstyle.training.export import export_style, export_tier
 from rtstyle.training.fit import FIT_RECIPE, FULL_RECIPE, STARTING_PHOTOS, FitResult, fit_style, full_recipe, hint, measure
@@ -166,7 +166,7 @@ def test_only_a_folder_with_photos_is_remembered(tmp_path: Path, painting: Path,
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     empty = tmp_path / "empty"
     empty.mkdir()
-    request = Request(
+    request = TrainRequest(
         painting=painting, content=empty, name="x", out=tmp_path / "x.safetensors", run_folder=tmp_path, device="cpu"
     )
     with pytest.raises(UsageError, match="no pictures"):

@@ -11,8 +11,8 @@ from live_parts import Hands, LiveFrames, NoPainter, Screen, picture, tiny_styli
 
 from rtstyle.channel import Channel
 from rtstyle.frame import Frame
-from rtstyle.freshness import STARVED_INTERVALS, Freshness
 from rtstyle.pipeline import run
+from rtstyle.pipeline.freshness import STARVED_INTERVALS, Freshness
 
 
 @pytest.fixture

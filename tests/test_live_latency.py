@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from live_parts import LiveFrames, Screen, tiny_stylizer
 
+from rtstyle.bench.live import live_line, time_live
 from rtstyle.frame import Frame
 from rtstyle.live.adaptive import AdaptiveHeight
 from rtstyle.live.controls import Controls
 from rtstyle.live.painter import LivePainter
 from rtstyle.live.playlist import Playlist
 from rtstyle.live.session import Outputs, Session, summary
-from rtstyle.live.timing import live_line, time_live
 from rtstyle.pipeline import run
 from rtstyle.stylizer import Stylizer
 

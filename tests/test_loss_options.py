@@ -13,7 +13,7 @@ from rtstyle.errors import UsageError, WeightsError
 from rtstyle.perceptual.backbones import BACKBONES
 from rtstyle.perceptual.losses import content_loss, gram_matrix, layer_weights, style_loss, style_target
 from rtstyle.perceptual.network import LossNetwork
-from rtstyle.training.command import Request, build_recipe
+from rtstyle.training.command import TrainRequest, build_recipe
 from rtstyle.training.data import list_pictures
 from rtstyle.training.recipe import Recipe
 
@@ -155,9 +155,9 @@ def test_recipes_say_what_is_legal(table: dict[str, Any], said: str) -> None:
 
 def test_another_loss_network_brings_its_own_layers() -> None:
     given = {"painting": Path("a.png"), "content": None, "name": "a", "out": Path("a.safetensors"), "run_folder": Path("runs")}
-    recipe = build_recipe(Request(**given, changes={"loss_network": "resnet18"}))
+    recipe = build_recipe(TrainRequest(**given, changes={"loss_network": "resnet18"}))
     assert tuple(recipe.style_layers) == BACKBONES["resnet18"].style_layers
-    recipe = build_recipe(Request(**given, changes={"loss_network": "vgg16", "style_layers": "relu1_1,relu2_1:0.5"}))
+    recipe = build_recipe(TrainRequest(**given, changes={"loss_network": "vgg16", "style_layers": "relu1_1,relu2_1:0.5"}))
     assert recipe.style_layers == {"relu1_1": 1.0, "relu2_1": 0.5}
     assert tuple(recipe.content_layers) == BACKBONES["vgg16"].content_layers
 

@@ -10,7 +10,7 @@ import pytest
 
 PAINT = """
 import resource, statistics, sys, threading
-from rtstyle.memory import keep_freed_memory
+from rtstyle.system.memory import keep_freed_memory
 if sys.argv[1] == "kept":
     assert keep_freed_memory()
 import torch

@@ -84,7 +84,7 @@ def test_no_film_is_closed_while_its_encoder_is_at_work(monkeypatch: pytest.Monk
             assert encoding.wait(30)
             raise SourceError("the film tore")
 
-    monkeypatch.setattr("rtstyle.pipeline.JOIN_SECONDS", 0.1)
+    monkeypatch.setattr("rtstyle.pipeline.runner.JOIN_SECONDS", 0.1)
     with pytest.raises(SourceError, match="the film tore"):
         run(Tearing([picture(50)]), tiny_stylizer(), [Encoder(seconds=1.0)], RunConfig(batch=1), painter=NoPainter())
     assert no_stage_left()

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from rtstyle.cli.main import app
 from rtstyle.errors import UsageError
 from rtstyle.styles import StyleBank, StyleMix
-from rtstyle.training.command import Request, build_recipe, learn
+from rtstyle.training.command import TrainRequest, build_recipe, learn
 from rtstyle.training.curves import draw_curves
 from rtstyle.training.recipe import Recipe
 
@@ -23,18 +23,18 @@ from rtstyle.training.recipe import Recipe
 def test_a_rate_goes_to_what_it_is_for(tmp_path: Path) -> None:
     given: dict[str, Any] = {"painting": tmp_path, "content": None, "name": "x", "out": tmp_path, "run_folder": tmp_path}
     by_muon = {"optimizer": "muon", "learning_rate": 6e-3}
-    recipe = build_recipe(Request(**given, full=True, changes=by_muon))
+    recipe = build_recipe(TrainRequest(**given, full=True, changes=by_muon))
     assert recipe.learning_rate == 6e-3
     assert recipe.kernel_learning_rate == pytest.approx(2 * Recipe().kernel_learning_rate)
-    assert build_recipe(Request(**given, changes={"vector_learning_rate": 0.5})).vector_learning_rate == 0.5
+    assert build_recipe(TrainRequest(**given, changes={"vector_learning_rate": 0.5})).vector_learning_rate == 0.5
     with pytest.raises(UsageError, match="leave out --lr"):
-        build_recipe(Request(**given, changes={"optimizer": "lbfgs", "vector_learning_rate": 0.5}))
+        build_recipe(TrainRequest(**given, changes={"optimizer": "lbfgs", "vector_learning_rate": 0.5}))
 
 
 @pytest.mark.parametrize(("epochs", "changes"), [(math.inf, {}), (math.nan, {}), (2.0, {"steps": 5})])
 def test_epochs_are_a_number_and_stand_alone(tmp_path: Path, epochs: float, changes: dict[str, Any]) -> None:
     photo = write_picture(tmp_path / "photos" / "a.jpg")
-    request = Request(
+    request = TrainRequest(
         painting=photo, content=photo.parent, name="x", out=tmp_path / "x.safetensors", run_folder=tmp_path, epochs=epochs,
         changes=changes, device="cpu",
     )  # fmt: skip
@@ -125,7 +125,7 @@ def test_an_epoch_is_a_pass_over_what_is_trained_on(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     for index in range(20):
         write_picture(tmp_path / "photos" / f"{index:02d}.jpg", seed=index)
-    request = Request(
+    request = TrainRequest(
         painting=write_picture(tmp_path / "wave.png", seed=9),
         content=tmp_path / "photos",
         name="wave",

@@ -21,6 +21,7 @@ from rtstyle.errors import TrainingError, UsageError
 from rtstyle.nets.transformer import NetConfig, TransformerNet
 from rtstyle.styles import StyleBank, StyleMix, load_style_file
 from rtstyle.stylizer import Stylizer
+from rtstyle.system.whole import temporary_name
 from rtstyle.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 from rtstyle.training.data import list_pictures
 from rtstyle.training.export import export_tier
@@ -29,7 +30,6 @@ from rtstyle.training.loop import Progress, Trainer
 from rtstyle.training.recipe import Recipe, StyleSource
 from rtstyle.training.record import LOG
 from rtstyle.training.steps import learning_rate_factor
-from rtstyle.whole import temporary_name
 
 TINY = NetConfig(width=4, blocks=0, deep_blocks=1)
 RECIPE = Recipe(

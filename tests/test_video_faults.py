@@ -20,15 +20,15 @@ from film_runs import Slow, StopAfter, interrupted_run
 
 from rtstyle.errors import SinkError, SourceError, UsageError
 from rtstyle.frame import StreamInfo
-from rtstyle.interrupt import ending_signals, interruptible
 from rtstyle.sinks.copying import TrackCopier
+from rtstyle.system.interrupt import ending_signals, interruptible
 from rtstyle.video.film import FilmOptions, paint_film
 
 SLOW = """
 import signal, sys, threading, time
 sys.path.insert(0, {tests!r})
 from clips import small_stylizer
-from rtstyle.interrupt import interruptible
+from rtstyle.system.interrupt import interruptible
 from rtstyle.video.film import FilmOptions, paint_film
 stylizer = small_stylizer()
 paint = stylizer.paint

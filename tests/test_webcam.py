@@ -18,9 +18,9 @@ from typer.testing import CliRunner
 
 from rtstyle.cli.main import app
 from rtstyle.errors import RTStyleError, SourceError
-from rtstyle.interrupt import ending_signals
 from rtstyle.pixels import Pixels
 from rtstyle.sources.device import DeviceSource, screen
+from rtstyle.system.interrupt import ending_signals
 
 PATIENCE = 90.0
 COMMAND = [sys.executable, "-c", "from rtstyle.cli.main import main; main()", "webcam", "--engine", "eager", "--height", "96"]

@@ -10,7 +10,7 @@ import typer
 
 from rtstyle.devices import resolve_device
 from rtstyle.errors import RTStyleError
-from rtstyle.memory import keep_freed_memory
+from rtstyle.system.memory import keep_freed_memory
 from rtstyle.training.collection import Stage, train_collection
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rtstyle.cli.shared import DeviceOption, EngineName, Tier, TierOption, WeightsOption, open_device
-from rtstyle.memory import keep_freed_memory
+from rtstyle.system.memory import keep_freed_memory
 
 if TYPE_CHECKING:
     import torch
@@ -48,12 +48,10 @@ def bench(
     """Time the network at several sizes, and a film from file to file. Give the machine nothing else to do meanwhile."""
     keep_freed_memory()
     import json
-    from dataclasses import asdict
 
-    from rtstyle.bench import ReferenceEngine, as_data, bank_to_time, bench_network, parse_sizes, table
-    from rtstyle.cost import cost
+    from rtstyle.bench.network import bank_to_time, parse_sizes
+    from rtstyle.bench.report import measure
     from rtstyle.devices import resolve_tier
-    from rtstyle.engines import open_engine
     from rtstyle.styles import NONE, StyleMix
 
     chosen = parse_sizes(sizes)
@@ -66,44 +64,25 @@ def bench(
 
         probe(end_to_end)  # what is no film is refused now, not after minutes
     bank = bank_to_time(resolve_tier(tier.value, StyleMix.parse(NONE), where, weights), weights)
-    names = [name.value for name in engine or (EngineName.eager, EngineName.auto)]
-    engines = [open_engine(name, bank.network, where, work="film") for name in names]
-    engines = list({one.name: one for one in engines}.values())
-    style = bank.vectors[bank.names[0]]
-    timings = bench_network(engines, style, chosen, reference=ReferenceEngine(where) if baseline else None, turns=turns)
-    costs = {name: cost(bank.network, *size) for name, size in chosen.items()}
-    report: dict[str, object] = {
-        "tier": bank.tier,
-        "style": bank.names[0],
-        "network": as_data(timings),
-        "cost": {name: {"flop": it.flop, "bytes": it.bytes} for name, it in costs.items()},
-    }
-    lines = [f"tier {bank.tier}, {bank.names[0]}", table(timings)]
-    fastest = {name: max(t.fps for t in timings if t.size == name and t.case != "reference") for name in chosen}
-    lines += [f"{name}: {it.line(fastest[name])}" for name, it in costs.items()]
-    if end_to_end is not None:
-        from rtstyle.video.stages import stages_table, time_stages
-        from rtstyle.video.timing import film_line, time_film
-
-        report["film"] = film = time_film(end_to_end, bank, engines[-1])
-        lines.append(f"{end_to_end}: {film_line(film)}")
-        stages = time_stages(end_to_end, engines, style, chosen)
-        report["stages"] = [asdict(it) for it in stages]
-        lines += ["each stage by itself, milliseconds a frame, median / p95:", stages_table(stages)]
-    if live is not None:
-        from rtstyle.live.timing import live_line, time_live
-
-        report["live"] = shown = time_live(live, bank, open_engine(names[-1], bank.network, where, work="live"))
-        lines.append(live_line(shown))
-    typer.echo(json.dumps(report, indent=1) if json_output else "\n".join(lines))
+    report = measure(
+        bank,
+        [name.value for name in engine or (EngineName.eager, EngineName.auto)],
+        chosen,
+        where,
+        baseline=baseline,
+        film=end_to_end,
+        live_seconds=live,
+        turns=turns,
+    )
+    typer.echo(json.dumps(report.data, indent=1) if json_output else "\n".join(report.lines))
 
 
 def _targets(device: torch.device, weights: Path | None, turns: int, *, as_json: bool) -> str:
     import json
     from dataclasses import asdict
 
+    from rtstyle.bench.targets import check_targets
     from rtstyle.errors import UsageError
-    from rtstyle.targets import check_targets
 
     if device.type != "cuda":
         raise UsageError(f"--targets are those of a GPU, and the device is {device}; leave it out, or use --device cuda")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from rtstyle.cli.shared import DeviceOption, OverwriteOption, WeightsOption
-from rtstyle.memory import keep_freed_memory
+from rtstyle.system.memory import keep_freed_memory
 
 
 def compare(
@@ -53,14 +53,14 @@ def compare(
 
     keep_freed_memory()
     from rtstyle.cli.shared import open_device
-    from rtstyle.compare.command import REPORT, Request
+    from rtstyle.compare.command import REPORT, CompareRequest
     from rtstyle.compare.command import compare as carry_out
     from rtstyle.compare.figures import equivalent_text
     from rtstyle.compare.logs import parse_logs
     from rtstyle.compare.methods import OPTIMIZE, parse_methods
     from rtstyle.optimize import OptimizeConfig
 
-    request = Request(
+    request = CompareRequest(
         photos=content,
         limit=photos,
         styles=[style.strip() for style in styles.split(",") if style.strip()],

@@ -8,7 +8,6 @@ import sys
 import typer
 
 from rtstyle import __version__
-from rtstyle.background import leave
 from rtstyle.cli.bench import bench
 from rtstyle.cli.compare import compare
 from rtstyle.cli.demo import demo
@@ -21,6 +20,7 @@ from rtstyle.cli.train import train
 from rtstyle.cli.video import video
 from rtstyle.cli.webcam import webcam
 from rtstyle.errors import RTStyleError
+from rtstyle.system.background import leave
 
 app = typer.Typer(
     name="rtstyle",

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from rtstyle.cli.shared import INTERRUPTED, DeviceOption, OverwriteOption
-from rtstyle.memory import keep_freed_memory
+from rtstyle.system.memory import keep_freed_memory
 
 
 def optimize(

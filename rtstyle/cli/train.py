@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from rtstyle.cli.shared import INTERRUPTED, DeviceOption, OverwriteOption, WeightsOption
-from rtstyle.memory import keep_freed_memory
+from rtstyle.system.memory import keep_freed_memory
 
 
 def train(
@@ -74,7 +74,7 @@ def train(
     keep_freed_memory()
     from rtstyle.errors import UsageError
     from rtstyle.styles import check_style_path
-    from rtstyle.training.command import Request, learn
+    from rtstyle.training.command import TrainRequest, learn
 
     name = name or painting.stem.replace(",", "")
     full = full or net is not None
@@ -99,7 +99,7 @@ def train(
         "total_variation_weight": tv,
         "seed": seed,
     }
-    request = Request(
+    request = TrainRequest(
         painting=painting,
         content=content,
         name=name,

@@ -24,7 +24,7 @@ from rtstyle.cli.shared import (
     WeightsOption,
     open_stylizer,
 )
-from rtstyle.memory import keep_freed_memory
+from rtstyle.system.memory import keep_freed_memory
 
 if TYPE_CHECKING:
     import threading
@@ -129,7 +129,7 @@ def video(
 def _paint(sources: list[str], output: str, stylizer: Stylizer, options: FilmOptions, preview: int | None) -> None:
     import threading
 
-    from rtstyle.interrupt import interruptible
+    from rtstyle.system.interrupt import interruptible
     from rtstyle.video.many import is_many
     from rtstyle.video.preview import paint_preview
 

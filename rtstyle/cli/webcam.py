@@ -21,7 +21,7 @@ from rtstyle.cli.shared import (
     WeightsOption,
     open_stylizer,
 )
-from rtstyle.memory import keep_freed_memory
+from rtstyle.system.memory import keep_freed_memory
 
 SourceOption = Annotated[
     str | None,

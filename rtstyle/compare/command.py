@@ -14,7 +14,7 @@ from tqdm import tqdm
 from rtstyle.compare.grid import picture_grid
 from rtstyle.compare.logs import draw_logs
 from rtstyle.compare.measure import Comparison, compare_style
-from rtstyle.compare.methods import OPTIMIZE, Method, Painter, check_styles, open_painter
+from rtstyle.compare.methods import OPTIMIZE, FeedForward, Method, check_styles, open_method
 from rtstyle.compare.page import SHOWN_PHOTOS, history_curves, render
 from rtstyle.errors import UsageError
 from rtstyle.evaluate.perceptual import find_painting, quoted_photos
@@ -46,7 +46,7 @@ TRAINED_WITH = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
+class CompareRequest:
     """The command's options; see ``rtstyle compare --help``."""
 
     photos: Sequence[Path]
@@ -70,7 +70,7 @@ class Request:
     overwrite: bool = False
 
 
-def compare(request: Request) -> list[Comparison]:
+def compare(request: CompareRequest) -> list[Comparison]:
     """Carry out a request; writes ``report.html`` and the pictures into ``request.out``.
 
     Raises :class:`UsageError` for anything missing before any work is done.
@@ -112,7 +112,7 @@ def compare(request: Request) -> list[Comparison]:
     return comparisons
 
 
-def gather_photos(request: Request) -> list[Path]:
+def gather_photos(request: CompareRequest) -> list[Path]:
     """The stills, and for a folder the photos on which losses are quoted (``rtstyle evaluate quality``), ``limit`` at most."""
     photos: list[Path] = []
     for path in request.photos:
@@ -120,7 +120,7 @@ def gather_photos(request: Request) -> list[Path]:
     return photos
 
 
-def bundled_recipe(request: Request) -> Path | None:
+def bundled_recipe(request: CompareRequest) -> Path | None:
     """The recipe that the manifest names for the first tier among the methods; None where it is not at hand."""
     folder = request.weights or weights_folder()
     tiers = read_manifest(folder)["tiers"]
@@ -132,7 +132,7 @@ def bundled_recipe(request: Request) -> Path | None:
     return None
 
 
-def style_config(request: Request, style: str) -> OptimizeConfig:
+def style_config(request: CompareRequest, style: str) -> OptimizeConfig:
     """The reference's settings; with a recipe, layers and weights are the recipe's."""
     if request.recipe is None:
         return request.config
@@ -142,7 +142,7 @@ def style_config(request: Request, style: str) -> OptimizeConfig:
     return replace(request.config, **{**losses, "style_weight": recipe.style_weight * factor})
 
 
-def _check(request: Request) -> None:
+def _check(request: CompareRequest) -> None:
     if not request.styles or not request.sizes:
         raise UsageError("name at least one style and one size")
     if min(request.sizes) < 32:
@@ -158,16 +158,16 @@ def _check(request: Request) -> None:
         raise UsageError(f"{request.out / REPORT} exists; use --overwrite to replace it")
 
 
-def _open(request: Request, style: str) -> list[Painter]:
+def _open(request: CompareRequest, style: str) -> list[FeedForward]:
     opened = (
-        open_painter(method, style, device=request.device, weights=request.weights, noise=request.noise)
+        open_method(method, style, device=request.device, weights=request.weights, noise=request.noise)
         for method in request.methods
         if method.name != OPTIMIZE
     )
     return [painter for painter in opened if painter is not None]
 
 
-def _settings(request: Request) -> dict[str, object]:
+def _settings(request: CompareRequest) -> dict[str, object]:
     name = (
         torch.cuda.get_device_name(request.device)
         if request.device.type == "cuda"

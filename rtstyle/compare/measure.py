@@ -11,7 +11,7 @@ from itertools import pairwise
 import torch
 from torch import nn
 
-from rtstyle.compare.methods import OPTIMIZE, Painter
+from rtstyle.compare.methods import OPTIMIZE, FeedForward
 from rtstyle.optimize import Losses, OptimizeConfig, PictureLoss, Point, optimize
 from rtstyle.optimize.loss import fit_painting
 from rtstyle.pixels import Pixels, resize, scaled_size
@@ -88,7 +88,7 @@ def compare_style(
     style: str,
     painting: Pixels,
     photos: Mapping[str, Pixels],
-    painters: Sequence[Painter],
+    painters: Sequence[FeedForward],
     config: OptimizeConfig,
     *,
     with_reference: bool,

@@ -60,7 +60,7 @@ def parse_methods(text: str, networks: Path) -> list[Method]:
 
 
 @dataclass(frozen=True)
-class Painter:
+class FeedForward:
     """A feed-forward method, ready to paint one style."""
 
     method: str
@@ -75,9 +75,9 @@ class Painter:
         return self.stylizer.paint_one(photo)
 
 
-def open_painter(
+def open_method(
     method: Method, style: str, *, device: torch.device, weights: Path | None = None, noise: float | None = None
-) -> Painter | None:
+) -> FeedForward | None:
     """The painter of a method for a style; None where the method does not have the style.
 
     ``noise``: how loud the noise of texture networks is, relative to training; None leaves it as trained.
@@ -98,7 +98,7 @@ def open_painter(
         bank = StyleBank.load(tier=method.name, folder=weights)
     if noise is not None and bank.network.arch == "texture":
         bank.set_noise(noise)
-    return Painter(method.name, Stylizer(bank, Look(mix=mix), device=device), bank.network.arch, describe(bank))
+    return FeedForward(method.name, Stylizer(bank, Look(mix=mix), device=device), bank.network.arch, describe(bank))
 
 
 def describe(bank: StyleBank) -> str:

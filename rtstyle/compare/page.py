@@ -13,7 +13,7 @@ from PIL import Image
 from rtstyle.compare.facts import EQUIVALENT, FACTS
 from rtstyle.compare.figures import cost_rows, equivalent_text, speedup, summary_rows
 from rtstyle.compare.measure import Comparison
-from rtstyle.compare.methods import OPTIMIZE, Painter
+from rtstyle.compare.methods import OPTIMIZE, FeedForward
 from rtstyle.compare.papers import NETWORKS, REFERENCE, About
 from rtstyle.compare.stylesheet import STYLESHEET
 from rtstyle.optimize.curves import plot, weighted
@@ -31,7 +31,7 @@ INTRODUCTION = (
 
 def render(
     comparisons: Sequence[Comparison],
-    painters: Mapping[str, Painter],
+    painters: Mapping[str, FeedForward],
     settings: Mapping[str, object],
     training_curves: Mapping[str, Pixels],
 ) -> str:
@@ -155,7 +155,7 @@ def data_uri(pixels: Pixels, kind: str) -> str:
     return f"data:image/{kind.lower()};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
 
 
-def _methods(painters: Mapping[str, Painter], *, reference: bool) -> str:
+def _methods(painters: Mapping[str, FeedForward], *, reference: bool) -> str:
     cards = _method(OPTIMIZE, REFERENCE, "") if reference else ""
     cards += "".join(_method(name, NETWORKS[painter.arch], painter.description) for name, painter in painters.items())
     return f'<h2>The methods and their papers</h2><div class="cards">{cards}</div>'
@@ -170,7 +170,7 @@ def _method(name: str, about: About, shape: str) -> str:
     )
 
 
-def _settings(comparisons: Sequence[Comparison], painters: Mapping[str, Painter], settings: Mapping[str, object]) -> str:
+def _settings(comparisons: Sequence[Comparison], painters: Mapping[str, FeedForward], settings: Mapping[str, object]) -> str:
     rows = [[name, str(value)] for name, value in settings.items()]
     rows += [[f"network {name}", painter.description] for name, painter in painters.items()]
     for style, config in {comparison.style: comparison.config for comparison in comparisons}.items():

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from rtstyle.cache import cache_folder
 from rtstyle.engines.base import Engine
 from rtstyle.engines.eager import EagerEngine
 from rtstyle.engines.fallback import FallbackEngine
@@ -24,7 +23,8 @@ from rtstyle.engines.openvino import OpenVinoEngine, missing_openvino
 from rtstyle.engines.warming import WarmingEngine, best_seconds
 from rtstyle.errors import UsageError
 from rtstyle.nets import StyleNetwork, network_table
-from rtstyle.whole import whole_file
+from rtstyle.system.cache import cache_folder
+from rtstyle.system.whole import whole_file
 
 if TYPE_CHECKING:
     from rtstyle.engines.cuda import Kind

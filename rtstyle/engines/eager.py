@@ -9,8 +9,8 @@ from torch import Tensor
 
 from rtstyle.engines.base import FrameNetwork
 from rtstyle.engines.stages import Lap
-from rtstyle.memory import reusing_memory
 from rtstyle.nets import StyleNetwork
+from rtstyle.system.memory import reusing_memory
 
 
 class EagerEngine:

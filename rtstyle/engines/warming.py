@@ -10,16 +10,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from rtstyle.background import BackgroundThread
 from rtstyle.engines.base import SURVIVED, Engine, Forgets, at_work
 from rtstyle.errors import RTStyleError
+from rtstyle.system.background import BackgroundThread
 
 logger = logging.getLogger(__name__)
 
 Shape = tuple[int, ...]
-Listener = Callable[[str], None]
-"""Called with the name of the engine that was measured to be the faster of the two."""
-
 TRIALS = 3
 
 
@@ -32,8 +29,14 @@ class WarmingEngine:
     """
 
     def __init__(
-        self, first: Engine, make_faster: Callable[[], Engine], *, measured: Listener | None = None, whatever: bool = False
+        self,
+        first: Engine,
+        make_faster: Callable[[], Engine],
+        *,
+        measured: Callable[[str], None] | None = None,
+        whatever: bool = False,
     ) -> None:
+        """``measured`` is told the name of the engine that was found to be the faster of the two."""
         self._first = first
         self._make = make_faster
         self._measured = measured

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from rtstyle.devices import resolve_device, resolve_tier
 from rtstyle.evaluate.labels import labels, style_name
-from rtstyle.evaluate.perceptual import Painter
+from rtstyle.evaluate.perceptual import PaintStill
 from rtstyle.styles import NONE, StyleBank, StyleMix
 from rtstyle.stylizer import Look, Stylizer
 
 
 def open_painters(
     styles: str | None, *, tier: str = "auto", device: str = "auto", weights: Path | None = None, strength: float = 1.0
-) -> tuple[Stylizer, dict[str, Painter]]:
+) -> tuple[Stylizer, dict[str, PaintStill]]:
     """A Stylizer, and a painter for each look of ``styles``, as :func:`open_looks` reads them."""
     stylizer, looks = open_looks(styles, tier=tier, device=device, weights=weights, strength=strength)
     return stylizer, {label: partial(stylizer.paint, look=look) for label, look in looks.items()}

@@ -38,7 +38,7 @@ PHOTO_SIZE = 384
 PAINTING_SIZE = 512
 QUOTED_PHOTOS = 30
 
-Painter = Callable[[Pixels], Pixels]
+PaintStill = Callable[[Pixels], Pixels]
 """Paints a batch: uint8 (N, H, W, 3) RGB in, the same shape out."""
 
 
@@ -116,7 +116,7 @@ class QualityMeter:
 
 def measure_quality(
     photos: Sequence[Path],
-    painters: Mapping[str, Painter],
+    painters: Mapping[str, PaintStill],
     meter: QualityMeter,
     *,
     progress: Callable[[int, int], object] | None = None,
@@ -135,7 +135,7 @@ def measure_quality(
 
 
 def _losses(
-    photos: Sequence[Path], painters: Mapping[str, Painter], meter: QualityMeter
+    photos: Sequence[Path], painters: Mapping[str, PaintStill], meter: QualityMeter
 ) -> Iterator[tuple[str, tuple[float, float, float]]]:
     """Content, style and unpainted style loss; photos outside, so that each one's own features are taken once."""
     for path in photos:

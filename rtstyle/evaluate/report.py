@@ -14,12 +14,12 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from rtstyle.errors import SinkError, UsageError
-from rtstyle.evaluate.perceptual import Painter, Quality
+from rtstyle.evaluate.perceptual import PaintStill, Quality
 from rtstyle.evaluate.strength import StrengthPoint, falls_until_full
 from rtstyle.evaluate.temporal import Steadiness
 from rtstyle.pixels import Pixels, Size, resize
 from rtstyle.sinks.staging import check_output
-from rtstyle.whole import whole_file
+from rtstyle.system.whole import whole_file
 
 PUBLISHED = {"wave": (0.741, 0.099), "scream": (0.526, 0.049), "udnie": (0.615, 0.020), "shipwreck": (0.535, 0.036)}
 """Content and style loss of well-known published full-size networks, on the photos the project quotes its figures on."""
@@ -118,7 +118,7 @@ def write_report(text: str, path: Path) -> None:
         raise SinkError(f"cannot write {path}: {error}") from error
 
 
-def gallery(photos: Sequence[Pixels], painters: Mapping[str, Painter], *, cell: Size, columns: int) -> Pixels:
+def gallery(photos: Sequence[Pixels], painters: Mapping[str, PaintStill], *, cell: Size, columns: int) -> Pixels:
     """Every style on the same photos, side by side under its name, ``columns`` styles a row; the photos come first.
 
     Photos are cropped in the middle to the shape of ``cell`` (height, width) and painted at that size.

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtstyle.errors import UsageError
-from rtstyle.evaluate.perceptual import Painter, QualityMeter
+from rtstyle.evaluate.perceptual import PaintStill, QualityMeter
 from rtstyle.pixels import Pixels
 from rtstyle.sources.video import VideoSource
 from rtstyle.stabilize import Stabilizer
@@ -147,10 +147,10 @@ def first_frames(clip: Path, count: int) -> Iterator[Pixels]:
             yield frame.data
 
 
-def with_steadied(painters: Mapping[str, Painter]) -> dict[str, Painter]:
+def with_steadied(painters: Mapping[str, PaintStill]) -> dict[str, PaintStill]:
     """Each painter followed by a twin whose frames a :class:`Stabilizer` of its own steadies: for one film, frame by frame."""
 
-    def twin(paint: Painter) -> Painter:
+    def twin(paint: PaintStill) -> PaintStill:
         stabilizer = Stabilizer()
 
         def steadied(frames: Pixels) -> Pixels:
@@ -163,7 +163,7 @@ def with_steadied(painters: Mapping[str, Painter]) -> dict[str, Painter]:
 
 def measure_steadiness(
     frames: Iterable[Pixels],
-    painters: Mapping[str, Painter],
+    painters: Mapping[str, PaintStill],
     *,
     meter: QualityMeter | None = None,
     progress: Callable[[int], object] | None = None,

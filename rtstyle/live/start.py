@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from rtstyle.config import parse_rate, parse_size
 from rtstyle.errors import UsageError
-from rtstyle.interrupt import interruptible
 from rtstyle.live.adaptive import AdaptiveHeight
 from rtstyle.live.controls import Controls
 from rtstyle.live.inputs import camera, open_input
@@ -18,6 +17,7 @@ from rtstyle.sinks.window import why_no_display
 from rtstyle.sources.cameras import list_cameras
 from rtstyle.sources.paced import PacedSource
 from rtstyle.stylizer import Stylizer
+from rtstyle.system.interrupt import interruptible
 from rtstyle.video.originals import refuse_originals
 
 

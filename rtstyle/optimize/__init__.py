@@ -4,7 +4,7 @@ The losses are the trainer's, so a network's result and an optimised picture can
 """
 
 from rtstyle.optimize.config import OptimizeConfig
-from rtstyle.optimize.descent import Listener, Optimised, Point, optimize
+from rtstyle.optimize.descent import DescentListener, Optimised, Point, optimize
 from rtstyle.optimize.loss import Losses, PictureLoss
 
-__all__ = ["Listener", "Losses", "Optimised", "OptimizeConfig", "PictureLoss", "Point", "optimize"]
+__all__ = ["DescentListener", "Losses", "Optimised", "OptimizeConfig", "PictureLoss", "Point", "optimize"]

@@ -9,13 +9,13 @@ import torch
 from tqdm import tqdm
 
 from rtstyle.errors import UsageError
-from rtstyle.interrupt import interruptible
 from rtstyle.optimize.config import OptimizeConfig
 from rtstyle.optimize.curves import draw_history
 from rtstyle.optimize.descent import Optimised, Point, optimize
 from rtstyle.pixels import Pixels
 from rtstyle.sinks.images import check_new_still, write_still
 from rtstyle.sources.images import read_still
+from rtstyle.system.interrupt import interruptible
 
 
 def paint_slowly(

@@ -16,11 +16,11 @@ import torch
 from torch import Tensor, nn
 
 from rtstyle.errors import RTStyleError
-from rtstyle.memory import reusing_memory
 from rtstyle.optimize.config import USUAL_RATES, OptimizeConfig
 from rtstyle.optimize.loss import Losses, PictureLoss, as_picture, fit_painting
 from rtstyle.perceptual.network import IMAGENET_MEAN
 from rtstyle.pixels import Pixels, Size, resize, to_uint8
+from rtstyle.system.memory import reusing_memory
 
 MEMORY = 20
 """Steps that L-BFGS remembers."""
@@ -54,7 +54,7 @@ class Optimised:
     seconds: float
 
 
-Listener = Callable[[Point, Callable[[], Pixels]], bool | None]
+DescentListener = Callable[[Point, Callable[[], Pixels]], bool | None]
 """Told of every point, with a function that gives the picture whose losses these are; returning False ends the work with it."""
 
 
@@ -65,7 +65,7 @@ def optimize(
     *,
     loss_network: nn.Module,
     device: torch.device,
-    listener: Listener | None = None,
+    listener: DescentListener | None = None,
 ) -> Optimised:
     """Paint ``photo`` in the style of ``painting``, both uint8 (H, W, 3).
 

@@ -15,7 +15,7 @@ from rtstyle.errors import SinkError, UsageError
 from rtstyle.frame import Frame, StreamInfo
 from rtstyle.pixels import Pixels
 from rtstyle.sinks.staging import check_output
-from rtstyle.whole import whole_file
+from rtstyle.system.whole import whole_file
 
 FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
     ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),

@@ -12,7 +12,7 @@ from PIL import Image
 
 from rtstyle.frame import Frame, StreamInfo
 from rtstyle.sinks.recording import dated_name
-from rtstyle.whole import whole_file
+from rtstyle.system.whole import whole_file
 
 logger = logging.getLogger(__name__)
 

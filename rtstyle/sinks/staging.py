@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from rtstyle.errors import SinkError, UsageError
-from rtstyle.whole import temporary_name
+from rtstyle.system.whole import temporary_name
 
 logger = logging.getLogger(__name__)
 

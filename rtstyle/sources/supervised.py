@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
-from rtstyle.background import BackgroundThread
 from rtstyle.channel import Channel, Closed
 from rtstyle.errors import RTStyleError, SourceError
 from rtstyle.frame import Frame, StreamInfo
 from rtstyle.pixels import resize
 from rtstyle.sources.base import Source
 from rtstyle.sources.livetime import LIVE_TIME_BASE, LiveTime
+from rtstyle.system.background import BackgroundThread
 
 logger = logging.getLogger(__name__)
 

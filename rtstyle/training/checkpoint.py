@@ -8,8 +8,8 @@ from typing import Any
 import torch
 
 from rtstyle.errors import TrainingError, UsageError
+from rtstyle.system.whole import whole_file
 from rtstyle.training.recipe import Recipe
-from rtstyle.whole import whole_file
 
 CHECKPOINT = "checkpoint.pt"
 

@@ -24,7 +24,7 @@ MOST_STEPS = 100_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
+class TrainRequest:
     """The command's options, as given; see ``rtstyle train --help``."""
 
     painting: Path
@@ -47,7 +47,7 @@ class Request:
     weights: Path | None = None
 
 
-def learn(request: Request, *, on_sheet: Callable[[Path], None]) -> FitResult:
+def learn(request: TrainRequest, *, on_sheet: Callable[[Path], None]) -> FitResult:
     """Carry out a request; ``on_sheet`` hears of every preview sheet. Raises as :func:`fit_style` does."""
     recipe = build_recipe(request)
     device = resolve_device(request.device)
@@ -86,7 +86,7 @@ def learn(request: Request, *, on_sheet: Callable[[Path], None]) -> FitResult:
     return result
 
 
-def find_photos(request: Request) -> list[Path]:
+def find_photos(request: TrainRequest) -> list[Path]:
     """All photos of the folder given, of the teacher's own, or of the folder remembered, which the one given becomes."""
     if request.content is None and request.teacher is not None:
         return list_pictures(request.teacher / PHOTOS)
@@ -96,7 +96,7 @@ def find_photos(request: Request) -> list[Path]:
     return photos
 
 
-def build_recipe(request: Request) -> Recipe:
+def build_recipe(request: TrainRequest) -> Recipe:
     """The recipe file or the built-in one, with the request's changes; raises :class:`UsageError` for contradictions."""
     if request.net is not None and not request.full:
         raise UsageError("--net needs --full: a style vector fits only the network it is made for")

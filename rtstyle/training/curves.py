@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rtstyle.whole import whole_file
+from rtstyle.system.whole import whole_file
 
 logger = logging.getLogger(__name__)
 

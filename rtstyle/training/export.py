@@ -18,9 +18,9 @@ from torch import Tensor
 from rtstyle.errors import TrainingError
 from rtstyle.nets import StyleNetwork, network_table
 from rtstyle.styles import StyleBank, StyleEntry, load_style_file
+from rtstyle.system.whole import whole_file
 from rtstyle.training.recipe import Recipe
 from rtstyle.weightfiles import FORMAT, MANIFEST, network_sha256, read_manifest, sha256_of, write_manifest
-from rtstyle.whole import whole_file
 
 LEAST_PSNR = 45.0
 """In dB: what rounding the exported network to float16 may cost."""

@@ -20,7 +20,7 @@ from rtstyle.precision import autocast
 from rtstyle.styles import StyleBank, StyleEntry
 from rtstyle.training.data import as_batch, held_out, list_pictures, load_painting, load_pictures, training_photos
 from rtstyle.training.export import export_style
-from rtstyle.training.loop import Listener, Trainer
+from rtstyle.training.loop import Trainer, TrainingListener
 from rtstyle.training.recipe import Recipe, StyleSource
 from rtstyle.training.teacher import PHOTOS
 from rtstyle.weightfiles import read_manifest, weights_folder
@@ -81,7 +81,7 @@ def fit_style(
     teacher: Path | None = None,
     resume: bool = False,
     sheet_every: int = 50,
-    listener: Listener | None = None,
+    listener: TrainingListener | None = None,
 ) -> FitResult:
     """Learn ``painting`` and write the style to ``out`` (.safetensors).
 

@@ -15,14 +15,14 @@ from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
 from rtstyle.errors import TrainingError, UsageError
-from rtstyle.interrupt import interruptible
-from rtstyle.memory import reusing_memory
 from rtstyle.nets import StyleNetwork
 from rtstyle.perceptual.config import LossConfig
 from rtstyle.perceptual.losses import style_target
 from rtstyle.perceptual.network import LossNetwork
 from rtstyle.pixels import centre_square
 from rtstyle.precision import autocast, training_dtype
+from rtstyle.system.interrupt import interruptible
+from rtstyle.system.memory import reusing_memory
 from rtstyle.training.checkpoint import CHECKPOINT, load_checkpoint, recipe_of, save_checkpoint
 from rtstyle.training.data import PhotoBatches, as_batch, load_painting, load_picture, load_pictures
 from rtstyle.training.groups import parameter_groups
@@ -52,7 +52,7 @@ class Progress:
     sheet: Path | None
 
 
-Listener = Callable[[Progress], bool | None]
+TrainingListener = Callable[[Progress], bool | None]
 
 
 class Trainer:
@@ -141,7 +141,7 @@ class Trainer:
             world=self.world,
         )
 
-    def run(self, *, save_every: int = 200, sheet_every: int = 200, listener: Listener | None = None) -> bool:
+    def run(self, *, save_every: int = 200, sheet_every: int = 200, listener: TrainingListener | None = None) -> bool:
         """Train up to ``recipe.last_step``. Returns whether it got there (False: interrupted or told to stop)."""
         try:
             self.run_folder.mkdir(parents=True, exist_ok=True)
@@ -149,7 +149,7 @@ class Trainer:
         except OSError as error:
             raise TrainingError(f"cannot write to {self.run_folder} ({error}); make room or name another folder") from error
 
-    def _run(self, save_every: int, sheet_every: int, listener: Listener | None) -> bool:
+    def _run(self, save_every: int, sheet_every: int, listener: TrainingListener | None) -> bool:
         steps = self.recipe.last_step
         bar = tqdm(initial=self.step, total=steps, unit="step", disable=self.rank > 0, dynamic_ncols=True)
         bad = 0

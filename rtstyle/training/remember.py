@@ -6,8 +6,8 @@ import contextlib
 import json
 from pathlib import Path
 
-from rtstyle.cache import cache_folder
 from rtstyle.errors import UsageError
+from rtstyle.system.cache import cache_folder
 
 FILE = "photos.json"
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rtstyle.frame import Frame
-from rtstyle.painters import FramePainter
+from rtstyle.pipeline.painters import FramePainter
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from typing import Protocol
 from rtstyle.config import RunConfig, target_size
 from rtstyle.errors import RTStyleError, SourceError, UsageError
 from rtstyle.frame import StreamInfo
-from rtstyle.painters import FramePainter, PlainPainter
 from rtstyle.pipeline import run
+from rtstyle.pipeline.painters import FramePainter, PlainPainter
 from rtstyle.sinks.address import check_playlist, is_broadcast
 from rtstyle.sinks.broadcast import BroadcastSink
 from rtstyle.sinks.chapters import chapters_before
@@ -83,7 +83,7 @@ class FilmReport:
         return f"{self.output}: {self.frames} frames, {stats.fps:.1f} fps, {stats.seconds:.1f} s{slowest}{dropped}"
 
 
-class Listener(Protocol):
+class FilmListener(Protocol):
     """Hears how far a film is."""
 
     def begin(self, info: StreamInfo) -> None: ...
@@ -121,7 +121,7 @@ def paint_film(
     options: FilmOptions | None = None,
     *,
     stop: threading.Event | None = None,
-    listener: Listener | None = None,
+    listener: FilmListener | None = None,
 ) -> FilmReport:
     """Paint ``source`` into ``output``.
 
@@ -138,7 +138,7 @@ class _Film:
     stylizer: Stylizer
     options: FilmOptions
     stop: threading.Event
-    listener: Listener | None
+    listener: FilmListener | None
     ticket: Ticket | None = None
     limit: int | None = None
     """How many frames are read; None for all."""

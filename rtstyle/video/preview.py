@@ -11,7 +11,7 @@ from pathlib import Path
 from rtstyle.config import target_size
 from rtstyle.errors import SourceError, UsageError
 from rtstyle.frame import Frame
-from rtstyle.painters import PlainPainter
+from rtstyle.pipeline.painters import PlainPainter
 from rtstyle.pixels import Pixels, resize
 from rtstyle.sinks.images import write_still
 from rtstyle.sinks.staging import make_folder

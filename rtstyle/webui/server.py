@@ -24,7 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rtstyle import __version__
 from rtstyle.errors import UsageError
-from rtstyle.interrupt import ending_signals
+from rtstyle.system.interrupt import ending_signals
 from rtstyle.webui.app import build_page
 from rtstyle.webui.folder import SWEEP_SECONDS
 from rtstyle.webui.live import LiveRoutes

@@ -1,18 +1,4 @@
-"""The one path of a frame: source -> batch -> Stylizer -> sinks, each stage in a thread of its own.
-
-::
-
-    reader thread --Channel--> painter thread --Channel per sink--> writer threads
-                                                                    (the calling thread for windows)
-
-Files block: every frame is painted, N at a time, and order is kept. The first error of any stage aborts every channel,
-all threads are joined, and the error is raised to the caller. The network gets a thread a core and
-codecs choose for themselves: x264's core time was measured to be the same with one, two or its own number of threads.
-
-Live sources drop: a Channel of length 1 holds the newest frame, batches are of 1, and no output makes another wait:
-each has a channel of its own that loses its oldest frame. A window shows nothing older than two frame intervals (see
-:mod:`rtstyle.freshness`). An output that fails, or cannot be opened, is reported and dropped while others are left.
-"""
+"""The threads of a run: who hands what to whom, and how all of them come to an end."""
 
 from __future__ import annotations
 
@@ -20,21 +6,21 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-from rtstyle.background import BackgroundThread
 from rtstyle.channel import Channel, Closed
 from rtstyle.config import RunConfig
 from rtstyle.engines import batch_for
 from rtstyle.frame import Frame, StreamInfo
-from rtstyle.freshness import Freshness
-from rtstyle.outputs import Guard, Output
-from rtstyle.painters import FramePainter, PlainPainter
+from rtstyle.pipeline.freshness import Freshness
+from rtstyle.pipeline.outputs import Guard, Output
+from rtstyle.pipeline.painters import FramePainter, PlainPainter
 from rtstyle.pixels import resize
 from rtstyle.sinks.base import Queued, Sink, WindowLike
 from rtstyle.sources.base import Source
 from rtstyle.stats import RunStats, StatsRecorder
 from rtstyle.stylizer import Stylizer
+from rtstyle.system.background import BackgroundThread
 
 logger = logging.getLogger(__name__)
 
@@ -66,48 +52,51 @@ def run(
     place. Raises the first error of any stage. In a live run an output that still hangs when all is over is left to its
     thread and named in ``recorder.stuck``: it must not be touched again.
     """
-    config = config or RunConfig()
-    return _Run(
-        source,
-        painter or PlainPainter(stylizer),
-        sinks,
-        replace(config, batch=_batch(config, source.info, stylizer)),
-        stop or threading.Event(),
-        progress,
-        recorder or StatsRecorder(),
-    ).execute()
+    painter = painter or PlainPainter(stylizer)
+    config = _with_batch(config or RunConfig(), source.info, stylizer)
+    return _Run(source, painter, sinks, config, stop or threading.Event(), progress, recorder or StatsRecorder()).execute()
 
 
-def _batch(config: RunConfig, info: StreamInfo, stylizer: Stylizer) -> int:
-    return config.batch or (1 if info.live else batch_for(stylizer.engine, *(config.size or info.size)))
+def _with_batch(config: RunConfig, info: StreamInfo, stylizer: Stylizer) -> RunConfig:
+    """The choice that was left to the engine, made."""
+    if info.live:
+        return replace(config, batch=1)
+    return replace(config, batch=config.batch or batch_for(stylizer.engine, *(config.size or info.size)))
 
 
-@dataclass
 class _Run:
-    source: Source
-    painter: FramePainter
-    sinks: Sequence[Sink]
-    config: RunConfig
-    stop: threading.Event
-    progress: ProgressListener | None
-    recorder: StatsRecorder
-    errors: list[BaseException] = field(default_factory=list)
-    held: list[Frame] = field(default_factory=list)
-    """A frame of another size that ended a batch and begins the next."""
-    skipped: int = 0
-    """Frames that would have been too old by the time they were painted."""
-    painted_at: float | None = None
-    """When the painter was done with everything."""
+    def __init__(
+        self,
+        source: Source,
+        painter: FramePainter,
+        sinks: Sequence[Sink],
+        config: RunConfig,
+        stop: threading.Event,
+        progress: ProgressListener | None,
+        recorder: StatsRecorder,
+    ) -> None:
+        self.source = source
+        self.painter = painter
+        self.config = config
+        self.stop = stop
+        self.progress = progress
+        self.recorder = recorder
+        self.live = source.info.live
+        self.info = source.info.with_size(config.size) if config.size else source.info
+        self.batch = config.batch or 1
+        self.freshness = Freshness(self.info.rate) if self.live else None
+        self.decoded: Channel[Frame] = Channel(1 if self.live else max(config.queue, self.batch), newest=self.live)
+        self.outputs = [Output(sink, self._room(sink), live=self.live) for sink in sinks]
+        self.errors: list[BaseException] = []
+        self.held: list[Frame] = []
+        """A frame of another size that ended a batch and begins the next."""
+        self.skipped = 0
+        """Frames that would have been too old by the time they were painted."""
+        self.painted_at: float | None = None
+        """When the painter was done with everything."""
 
     def execute(self) -> RunStats:
         self.recorder.begin()
-        info = self.source.info
-        self.live = info.live
-        self.info = info.with_size(self.config.size) if self.config.size else info
-        self.batch = 1 if self.live else self.config.batch or 1
-        self.freshness = Freshness(info.rate) if self.live else None
-        self.decoded: Channel[Frame] = Channel(1 if self.live else max(self.config.queue, self.batch), newest=self.live)
-        self.outputs = [Output(sink, self._room(sink), live=self.live) for sink in self.sinks]
         # A connection may take its time: live, each output is opened by its own thread, so that none delays the window.
         for output in self.outputs:
             if output.sink.main_thread or not self.live:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
-from rtstyle.cost import Cost
+from rtstyle.bench.cost import Cost
 from rtstyle.engines.stages import synchronize
 from rtstyle.precision import painting_dtype
 

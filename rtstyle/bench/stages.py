@@ -1,14 +1,14 @@
 """What each stage of a film takes by itself: decode, convert, upload, net, download, encode.
 
 One stage after the other, and one thread each for decoder and encoder, whose own threads would work on while another
-stage is timed. In a real run the stages overlap; :func:`rtstyle.video.timing.time_film` tells what comes of it.
+stage is timed. In a real run the stages overlap; :func:`rtstyle.bench.film.time_film` tells what comes of it.
 """
 
 from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rtstyle.bench import Spread
+from rtstyle.bench.timing import Spread
 from rtstyle.engines import Engine, batch_for
 from rtstyle.engines.stages import STAGES, stage_seconds
 from rtstyle.frame import Frame, StreamInfo
@@ -62,7 +62,7 @@ class StageTimes:
     """By the names of :data:`FILM_STAGES`; ``convert`` is both ways between the codec's colours and RGB."""
 
 
-def time_stages(film: Path, engines: Sequence[Engine], style: Tensor, sizes: dict[str, Size]) -> list[StageTimes]:
+def time_stages(film: Path, engines: Sequence[Engine], style: Tensor, sizes: Mapping[str, Size]) -> list[StageTimes]:
     """Bring the beginning of ``film`` to each of ``sizes`` and time every stage of it with every engine.
 
     Raises what :class:`VideoSource` raises for a film that cannot be read.

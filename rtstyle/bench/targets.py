@@ -8,11 +8,13 @@ from pathlib import Path
 
 import torch
 
-from rtstyle.bench import SIZES, TURNS, ReferenceEngine, Timing, bank_to_time, bench_network, table
-from rtstyle.cost import cost
+from rtstyle.bench.cost import cost
+from rtstyle.bench.network import SIZES, bank_to_time, bench_network
+from rtstyle.bench.reference import ReferenceEngine
+from rtstyle.bench.roofline import Roof, measure_roof
+from rtstyle.bench.timing import TURNS, Timing, table
 from rtstyle.engines import open_engine
 from rtstyle.pixels import Size
-from rtstyle.roofline import Roof, measure_roof
 from rtstyle.styles import StyleBank
 
 FPS = {"live": 1500.0, "studio": 350.0}
