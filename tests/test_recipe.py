@@ -60,6 +60,53 @@ def test_a_folder_is_no_recipe(tmp_path: Path) -> None:
         Recipe.load(tmp_path)
 
 
+LISTED = '[[styles]]\nname = "a"\nimage = "a.jpg"\nartist = "Anna"\n[[styles]]\nname = "b"\nimage = "b.jpg"\n'
+
+
+def test_styles_are_those_of_the_collection_with_what_the_recipe_changes(tmp_path: Path) -> None:
+    (tmp_path / "paintings.toml").write_text(LISTED)
+    recipe = tmp_path / "stage.toml"
+    recipe.write_text('collection = "paintings.toml"\nsteps = 3\n[styles]\nb = { style_weight = 1.4, share = 2 }\n')
+    assert Recipe.load(recipe) == Recipe(
+        steps=3,
+        styles=(
+            StyleSource(name="a", image="a.jpg", artist="Anna"),
+            StyleSource(name="b", image="b.jpg", style_weight=1.4, share=2),
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("listed", "styles", "message"),
+    [
+        (None, "", "no recipe at .*paintings.toml"),
+        ("x = 1", "", "paintings.toml lists no styles"),
+        ("styles = [3]", "", "a style is 3; it must be a table"),
+        (LISTED, "c = { share = 2 }", "no style 'c' in .*paintings.toml; there are: a, b"),
+        (LISTED, "a = 2", "a style is 2; it must be a table"),
+        (LISTED, "a = { weight = 2 }", "unknown key 'weight'"),
+    ],
+)
+def test_an_unfit_collection_is_refused(tmp_path: Path, listed: str | None, styles: str, message: str) -> None:
+    if listed is not None:
+        (tmp_path / "paintings.toml").write_text(listed)
+    recipe = tmp_path / "stage.toml"
+    recipe.write_text(f'collection = "paintings.toml"\n[styles]\n{styles}\n')
+    with pytest.raises(UsageError, match=message):
+        Recipe.load(recipe)
+
+
+def test_every_recipe_that_ships_can_be_read() -> None:
+    recipes = Path(__file__).parents[1] / "train" / "recipes"
+    for file in sorted(recipes.glob("*.toml")):
+        if file.name != "paintings.toml":
+            Recipe.load(file)
+    live, studio = (Recipe.load(recipes / name) for name in ("live_01.toml", "studio_1.toml"))
+    assert [style.name for style in live.styles] == [style.name for style in studio.styles]
+    assert len(live.styles) == 14
+    assert all(style.artist and style.year and style.terms for style in live.styles)
+
+
 def test_recipe_survives_the_checkpoint() -> None:
     recipe = Recipe(
         net=NetConfig(width=4, blocks=0, deep_blocks=1),

@@ -122,13 +122,15 @@ class Recipe(LossConfig):
 
     @classmethod
     def load(cls, path: Path) -> Recipe:
-        """Read a TOML file; raises :class:`UsageError` naming the key that is unknown or unfit."""
-        try:
-            table = tomllib.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise UsageError(f"no recipe at {path}") from None
-        except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise UsageError(f"{path} is not a TOML recipe: {error}") from error
+        """Read a TOML file; raises :class:`UsageError` naming the key that is unknown or unfit.
+
+        Its styles are listed in it, or in the file beside it that ``collection`` names; then ``[styles]`` says what is
+        different for some of them: ``wave = { style_weight = 1.4 }``.
+        """
+        table = _read(path)
+        if "collection" in table:
+            listed = path.parent / str(table.pop("collection"))
+            table["styles"] = _changed(_read(listed).get("styles"), listed, table.get("styles", {}), str(path))
         return cls.from_table(table, origin=str(path))
 
     @classmethod
@@ -166,6 +168,27 @@ class Recipe(LossConfig):
         table = dataclasses.asdict(self)
         table["net"] = {"arch": architecture(self.net), **table["net"]}
         return table
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"no recipe at {path}") from None
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not a TOML recipe: {error}") from error
+
+
+def _changed(listed: Any, file: Path, changes: Any, origin: str) -> list[dict[str, Any]]:
+    """The styles ``listed`` in ``file``, with the fields that ``changes`` has under their names."""
+    if not isinstance(listed, list):
+        raise UsageError(f"{file} lists no styles ([[styles]])")
+    styles = [_table(style, "a style", str(file)) for style in listed]
+    changes = _table(changes, "styles", origin)
+    names = [style.get("name") for style in styles]
+    if unknown := [name for name in changes if name not in names]:
+        raise UsageError(f"{origin}: no style '{unknown[0]}' in {file}; there are: {', '.join(map(str, names))}")
+    return [{**style, **_table(changes.get(style.get("name"), {}), "a style", origin)} for style in styles]
 
 
 def _check_not_negative(values: object, name: str) -> None:
