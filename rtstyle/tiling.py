@@ -31,6 +31,8 @@ BYTES_IN_ONE_PIECE = 1_500_000_000
 """What one picture's painting may take on a CPU before it is painted in strips."""
 SHARE_IN_ONE_PIECE = 0.6
 """The same on a GPU, as a share of its free memory."""
+MOST_VALUES = 2**31
+"""Numbers of a tensor that some of PyTorch's GPU kernels can count; the widest has ``width`` for each pixel."""
 COPIES = 8
 """Arrays the size of the widest layer that are alive at once in a painting in one piece: measured with eager, float32."""
 STRIP_VALUES = 8_000_000
@@ -45,6 +47,8 @@ def needs_strips(network: StyleNetwork, height: int, width: int, device: torch.d
         return False
     limit = BYTES_IN_ONE_PIECE
     if device.type == "cuda":
+        if height * width * network.config.width >= MOST_VALUES:
+            return True
         limit = SHARE_IN_ONE_PIECE * _free_bytes(device)
     return height * width * _bytes_per_pixel(network) > limit
 
@@ -131,18 +135,18 @@ class _Moments:
 
     def __init__(self) -> None:
         self.count = 0
-        self.mean: Tensor = torch.zeros(1)
-        self.squares: Tensor = torch.zeros(1)
+        self.mean: Tensor = torch.zeros(1, dtype=torch.float64)
+        self.squares: Tensor = torch.zeros(1, dtype=torch.float64)
 
     def add(self, x: Tensor) -> None:
         """Take in (1, C, h, W)."""
         count = x.shape[2] * x.shape[3]
         var, mean = torch.var_mean(x, dim=(2, 3), correction=0)
-        mean, squares = mean.double(), var.double() * count
-        shift = mean - self.mean.to(mean)
+        mean, squares = mean.cpu().double(), var.cpu().double() * count  # not every device knows float64
+        shift = mean - self.mean
         total = self.count + count
-        self.squares = self.squares.to(mean) + squares + shift.square() * (self.count * count / total)
-        self.mean = self.mean.to(mean) + shift * (count / total)
+        self.squares = self.squares + squares + shift.square() * (self.count * count / total)
+        self.mean = self.mean + shift * (count / total)
         self.count = total
 
     def result(self) -> tuple[Tensor, Tensor]:
@@ -192,7 +196,8 @@ class _Strips:
         for top, strip in self.strips(conv, x):
             moments.add(strip)
             result.put(top, strip)
-        result.gain, result.bias = layer.norm.affine(*moments.result(), *self.reader.take(layer.norm.channels))
+        mean, var = (it.to(self.device) for it in moments.result())
+        result.gain, result.bias = layer.norm.affine(mean, var, *self.reader.take(layer.norm.channels))
         result.relu = layer.relu
         return result
 

@@ -74,7 +74,6 @@ def test_both_kinds_of_graphs_paint_as_the_cpu_does(bank: StyleBank, kind: Kind)
 def test_the_batch_is_chosen_by_measuring(bank: StyleBank) -> None:
     engine = CudaEngine(bank.network, GPU, kind="plain")
     assert engine.measure_batch(180, 320) in [PARTS * size for size in SIZES]
-    assert engine.preferred_batch == PARTS * engine.parts.size
 
 
 def test_live_frames_do_not_wait_while_graphs_are_recorded(bank: StyleBank) -> None:

@@ -121,6 +121,21 @@ def test_the_fastest_size_is_kept_and_the_others_are_forgotten() -> None:
     assert [slot.shape[0] for slot in desk.in_use] == [4, 4]
 
 
+def test_every_size_of_picture_keeps_the_parts_that_were_measured_for_it() -> None:
+    """Films of several visitors are painted in turns by one engine."""
+    desk = Desk(fastest=4)
+    parts = Parts(desk.make, (1, 2, 4, 8), size=2)
+    assert parts.measure(4, 6) == PARTS * 4
+    desk.fastest = 1
+    assert parts.measure(5, 6) == PARTS
+    made = len(desk.made)
+    for count, height in ((4 * PARTS, 4), (PARTS, 5)):
+        pictures, styles = frames(count, height)
+        assert torch.equal(parts.paint(pictures, styles), expected(pictures, styles))
+    assert len(desk.made) == made, "what was measured is what paints"
+    assert parts.preferred_batch == PARTS * 2
+
+
 def test_the_largest_that_fits_the_memory_is_taken() -> None:
     desk = Desk(memory=10, fastest=8)
     parts = Parts(desk.make, (1, 2, 4, 8), size=1)

@@ -45,7 +45,8 @@ WARM_UP_FRAMES = 24
 """Not counted: x264 looks ahead, and encodes nothing until it holds some frames."""
 SECONDS = 20.0
 """No more batches are begun for a size after this time."""
-LARGEST_BATCH = 8
+LARGEST_BATCH = 16
+"""The largest part of a batch that an engine paints at once."""
 TIME_BASE = Fraction(1, 25)
 
 

@@ -7,7 +7,6 @@ import importlib.metadata
 import importlib.util
 import json
 import logging
-import os
 import platform
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -24,6 +23,7 @@ from rtstyle.engines.warming import WarmingEngine, best_seconds
 from rtstyle.errors import UsageError
 from rtstyle.nets import StyleNetwork, network_table
 from rtstyle.system.cache import cache_folder
+from rtstyle.system.cores import usable_cores
 from rtstyle.system.whole import whole_file
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def _machine(network: StyleNetwork, device: torch.device) -> str:
         computer = [torch.cuda.get_device_name(device), _version("triton")]
     else:
         computer = [_version("openvino"), platform.processor(), torch.backends.cpu.get_cpu_capability()]
-    parts = [_version("torch"), *computer, platform.machine(), str(os.cpu_count())]
+    parts = [_version("torch"), *computer, platform.machine(), str(usable_cores())]
     return hashlib.sha256(repr((parts, network_table(network))).encode()).hexdigest()[:16]
 
 

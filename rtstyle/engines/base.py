@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -67,6 +69,16 @@ def at_work(engine: Engine) -> Engine:
     while isinstance(engine, StandsIn):
         engine = engine.at_work
     return engine
+
+
+CAPTURING = threading.Lock()
+"""Held while a CUDA graph is captured, and while work is handed to a GPU that would break a capture in another thread: a library
+that tries its kernels, or memory that is given back, waits for the whole device."""
+
+
+def beside_captures(device: torch.device) -> AbstractContextManager[object]:
+    """Keeps captures out meanwhile, where the device has any."""
+    return CAPTURING if device.type == "cuda" else nullcontext()
 
 
 SURVIVED = (RuntimeError, MemoryError, ImportError, OSError, NotImplementedError)

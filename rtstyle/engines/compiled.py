@@ -14,6 +14,15 @@ from rtstyle.engines.stages import Lap
 from rtstyle.nets import StyleNetwork
 from rtstyle.precision import painting_dtype
 
+SHAPES = 64
+
+
+def allow_shapes() -> None:
+    """Let the compiler make a version of a network for each of many shapes: after eight, its own limit, it goes on in eager."""
+    import torch._dynamo.config as dynamo
+
+    dynamo.recompile_limit = max(dynamo.recompile_limit, SHAPES)  # pyright: ignore[reportPrivateImportUsage]
+
 
 class CompiledEngine:
     """Runs the network through TorchInductor in ``dtype``: by default the one in which the device is fastest.
@@ -30,6 +39,7 @@ class CompiledEngine:
         self.dtype = dtype or painting_dtype(device)
         module = FrameNetwork(fold_upsampling(copy.deepcopy(network).float()), self.dtype).eval().to(device, self.dtype)
         self.module = module.to(memory_format=torch.channels_last)
+        allow_shapes()
         self._compiled = torch.compile(self.module, dynamic=False)
         self._lock = threading.Lock()
 

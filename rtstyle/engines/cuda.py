@@ -16,7 +16,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from rtstyle.engines.base import SURVIVED, FrameNetwork
+from rtstyle.engines.base import CAPTURING, SURVIVED, FrameNetwork
+from rtstyle.engines.compiled import allow_shapes
 from rtstyle.engines.folding import fold_upsampling
 from rtstyle.engines.parts import Parts, Shape
 from rtstyle.engines.stages import Lap
@@ -63,12 +64,13 @@ class _GraphSlot:
         # Another engine may paint in another thread meanwhile; what that does to the device is no part of the recording.
         recording = torch.cuda.graph(self._graph, stream=compute, capture_error_mode="thread_local")
         # A recording that fails leaves its stream to the caller, so the stream is entered, and left, out here.
-        with torch.cuda.stream(compute), torch.backends.cudnn.flags(enabled=True, benchmark=True):
-            # Libraries choose their kernels, the fastest of those they have, before anything is recorded.
-            for _ in range(WARM_UPS):
-                module(self._frames, self._style)
-            compute.synchronize()
-            with recording:
+        with torch.cuda.stream(compute):
+            # Libraries choose their kernels, the fastest of those they have, before anything is recorded; they remember them.
+            with torch.backends.cudnn.flags(enabled=True, benchmark=True):
+                for _ in range(WARM_UPS):
+                    module(self._frames, self._style)
+                compute.synchronize()
+            with CAPTURING, recording:
                 self._painted = module(self._frames, self._style).contiguous()
         # The bus reads and writes at full speed, and beside everything else, in locked memory only.
         self._sent = torch.empty(shape, dtype=torch.uint8, pin_memory=True)
@@ -141,7 +143,10 @@ class CudaEngine:
         self.device = device
         self.name = NAMES[kind]
         self.module = _module(network, kind, dtype).eval().to(device, dtype).to(memory_format=torch.channels_last)
-        run: nn.Module = torch.compile(self.module, dynamic=False) if kind == "fused" else self.module  # pyright: ignore[reportAssignmentType]
+        run: nn.Module = self.module
+        if kind == "fused":
+            allow_shapes()
+            run = torch.compile(self.module, dynamic=False)  # pyright: ignore[reportAssignmentType]
         with torch.cuda.device(device):
             streams = _Streams(*(torch.cuda.Stream(device) for _ in range(3)))
         sizes, first = ((FUSED_SIZE,), FUSED_SIZE) if kind == "fused" else (SIZES, FIRST_SIZE)
@@ -170,7 +175,8 @@ class CudaEngine:
         """:meth:`Parts.measure` for this device."""
         with self._lock, torch.cuda.device(self.device), torch.inference_mode(False), torch.no_grad():
             batch = self.parts.measure(height, width)
-            torch.cuda.empty_cache()
+            with CAPTURING:
+                torch.cuda.empty_cache()
             return batch
 
 

@@ -7,7 +7,7 @@ import copy
 import torch
 from torch import Tensor
 
-from rtstyle.engines.base import FrameNetwork
+from rtstyle.engines.base import FrameNetwork, beside_captures
 from rtstyle.engines.stages import Lap
 from rtstyle.nets import StyleNetwork
 from rtstyle.system.memory import reusing_memory
@@ -32,7 +32,7 @@ class EagerEngine:
         """Paint, and tell of each stage; see :mod:`rtstyle.engines.stages`."""
         sent, style = frames.to(self.device, non_blocking=True), style.to(self.device)
         lap("upload")
-        with reusing_memory():
+        with reusing_memory(), beside_captures(self.device):
             painted = self.module(sent, style)
         lap("net")
         painted = painted.cpu()

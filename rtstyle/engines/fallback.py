@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from rtstyle.engines.base import SURVIVED, Engine, batch_for, out_of_memory
+from rtstyle.engines.base import CAPTURING, SURVIVED, Engine, batch_for, out_of_memory
 from rtstyle.errors import UsageError
 
 logger = logging.getLogger(__name__)
@@ -98,7 +98,8 @@ def _in_parts(engine: Engine, frames: Tensor, style: Tensor, size: int) -> Tenso
 
 def _release_memory() -> None:
     if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+        with CAPTURING:
+            torch.cuda.empty_cache()
 
 
 def _first_line(error: BaseException) -> str:

@@ -55,7 +55,7 @@ def _cells_kernel(frames, cells, height, width, rows, columns, TILE_P: tl.conste
 
 
 @triton.jit
-def _pixels_kernel(cells, frames, height, width, columns, cells_a_picture, TILE_P: tl.constexpr):
+def _pixels_kernel(cells, bias, frames, height, width, columns, cells_a_picture, TILE_P: tl.constexpr):
     picture = tl.program_id(1).to(tl.int64)
     place = tl.program_id(0) * TILE_P + tl.arange(0, TILE_P)
     pixel, colour = place // 3, place % 3
@@ -63,7 +63,8 @@ def _pixels_kernel(cells, frames, height, width, columns, cells_a_picture, TILE_
     inside = place < height * width * 3
     channel = (y % 2) * 6 + (x % 2) * 3 + colour
     at = cells + picture * cells_a_picture * 12 + ((y // 2) * columns + x // 2) * 12 + channel
-    value = tl.sigmoid(tl.load(at, mask=inside, other=0.0).to(tl.float32))
+    value = tl.load(at, mask=inside, other=0.0).to(tl.float32) + tl.load(bias + channel).to(tl.float32)
+    value = tl.sigmoid(value)
     tl.store(frames + picture * height * width * 3 + place, (value * 255.0 + 0.5).to(tl.int32).to(tl.uint8), mask=inside)
 
 
@@ -92,17 +93,30 @@ def _sums_kernel(x, sums, pixels, channels, span, splits, TILE_P: tl.constexpr, 
 
 @triton.jit
 def _affine_kernel(
-    x, sums, style, photo_gain, photo_bias, affine, pixels, channels, splits, offset, style_size, epsilon, TILE_C: tl.constexpr
+    x,
+    sums,
+    style,
+    photo_gain,
+    photo_bias,
+    affine,
+    pixels,
+    channels,
+    splits,
+    offset,
+    style_size,
+    epsilon,
+    TILE_S: tl.constexpr,
+    TILE_C: tl.constexpr,
 ):
     picture = tl.program_id(0).to(tl.int64)
     channel = tl.program_id(1) * TILE_C + tl.arange(0, TILE_C)
     known = channel < channels
-    total = tl.zeros((TILE_C,), tl.float32)
-    squares = tl.zeros((TILE_C,), tl.float32)
-    for split in range(splits):
-        at = sums + (picture * splits + split) * 2 * channels + channel
-        total += tl.load(at, mask=known, other=0.0)
-        squares += tl.load(at + channels, mask=known, other=0.0)
+    # All splits at once: one after the other, each would wait for the memory anew.
+    split = tl.arange(0, TILE_S)
+    there = (split < splits)[:, None] & known[None, :]
+    at = sums + (picture * splits + split)[:, None] * 2 * channels + channel[None, :]
+    total = tl.sum(tl.load(at, mask=there, other=0.0), 0)
+    squares = tl.sum(tl.load(at + channels, mask=there, other=0.0), 0)
     distance = total / pixels
     variance = tl.maximum(squares / pixels - distance * distance, 0.0)
     mean = tl.load(x + picture * pixels * channels + channel, mask=known, other=0.0).to(tl.float32) + distance
@@ -160,7 +174,7 @@ def _spread_kernel(
         at = other + picture * other_picture + (row * other_row + column * other_column)[:, None] + channel[None, :]
         if BY_PHOTO:
             # At full strength nothing of it counts, and it is not read.
-            share = 1.0 - tl.load(style + picture * style_size + style_size - 1 + 0 * channel)
+            share = tl.zeros((TILE_C,), tl.float32) + (1.0 - tl.load(style + picture * style_size + style_size - 1))
             value += share[None, :] * tl.load(at, mask=inside & (share != 0.0)[None, :], other=0.0).to(tl.float32)
         else:
             value += tl.load(at, mask=inside, other=0.0).to(tl.float32)
@@ -189,12 +203,15 @@ def cells(frames: Tensor, multiple: int, dtype: torch.dtype) -> Tensor:
     return into
 
 
-def pixels(cells: Tensor, height: int, width: int) -> Tensor:
-    """What the head gives for cells (N, H' / 2, W' / 2, 12) -> uint8 (N, H, W, 3): bounded, rounded, cropped."""
+def pixels(cells: Tensor, bias: Tensor, height: int, width: int) -> Tensor:
+    """What the head gives for cells (N, H' / 2, W' / 2, 12) -> uint8 (N, H, W, 3).
+
+    With its ``bias`` (12,) added, bounded, rounded and cropped.
+    """
     count, rows, columns = cells.shape[:3]
     into = torch.empty(count, height, width, 3, dtype=torch.uint8, device=cells.device)
     grid = (triton.cdiv(height * width * 3, TILE), count)
-    _pixels_kernel[grid](cells, into, height, width, columns, rows * columns, TILE_P=TILE)
+    _pixels_kernel[grid](cells, bias, into, height, width, columns, rows * columns, TILE_P=TILE)
     return into
 
 
@@ -213,7 +230,8 @@ def affine(x: Tensor, style: Tensor, offset: int, photo_gain: Tensor, photo_bias
     _sums_kernel[(splits, count, blocks)](x, sums, area, channels, span, splits, TILE_P=tile_pixels, TILE_C=tile)
     result = torch.empty(count, 2, channels, device=x.device)
     sizes = area, channels, splits, offset, style.shape[1]
-    _affine_kernel[(count, blocks)](x, sums, style, photo_gain, photo_bias, result, *sizes, EPSILON, TILE_C=tile)
+    tiles = {"TILE_S": triton.next_power_of_2(splits), "TILE_C": tile}
+    _affine_kernel[(count, blocks)](x, sums, style, photo_gain, photo_bias, result, *sizes, EPSILON, **tiles)
     return result
 
 

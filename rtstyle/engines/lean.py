@@ -35,6 +35,10 @@ class LeanNetwork(nn.Module):
         self.multiple = network.multiple
         self.network = CellNetwork(cast(TransformerNet, fold_upsampling(network))).network
         self.dtype = dtype
+        _fold_biases(self.network)
+        # The last one is added where the pixels are written.
+        self.bias = self.network.head.bias
+        self.network.head.bias = None
 
     def forward(self, frames: Tensor, style: Tensor) -> Tensor:
         height, width = frames.shape[1:3]
@@ -51,7 +55,8 @@ class LeanNetwork(nn.Module):
         x = way.residuals(network.blocks, x)
         (decoder,) = cast("list[NormedConv]", list(network.decoder))
         x = way.layer(decoder, x, "reflect", other=stem, by_photo=True)
-        return kernels.pixels(_convolved(network.head, x), height, width)
+        assert self.bias is not None
+        return kernels.pixels(_convolved(network.head, x), self.bias, height, width)
 
 
 @dataclass
@@ -76,6 +81,18 @@ class _Pass:
             y = self.layer(block.first, x, "reflect")
             x = self.layer(block.second, y, "replicate" if number == len(blocks) else "reflect", other=_inside(x))
         return x
+
+
+def _fold_biases(network: nn.Module) -> None:
+    """Put each convolution's bias into the norm behind it: PyTorch would add it in a pass of its own over the memory.
+
+    The norm takes it away with the mean; only what it lets through of the photo keeps it.
+    """
+    for layer in network.modules():
+        if isinstance(layer, NormedConv) and layer.conv.bias is not None:
+            norm = layer.norm
+            norm.photo_bias = nn.Parameter((norm.photo_bias + norm.photo_gain * layer.conv.bias).detach(), requires_grad=False)
+            layer.conv.bias = None
 
 
 def _convolved(conv: ConvLayer | FoldedUpsampledConv, x: Tensor) -> Tensor:

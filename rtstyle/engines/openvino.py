@@ -14,7 +14,6 @@ from __future__ import annotations
 import copy
 import functools
 import importlib
-import os
 import threading
 import warnings
 from collections import OrderedDict
@@ -31,6 +30,7 @@ from rtstyle.nets import StyleNetwork
 from rtstyle.nets.transformer import TransformerNet
 from rtstyle.pixels import Pixels, from_cells, pad_pixels, to_cells
 from rtstyle.precision import bfloat16_pays
+from rtstyle.system.cores import usable_cores
 
 Precision = Literal["auto", "bf16", "f32"]
 
@@ -57,7 +57,7 @@ class OpenVinoEngine:
         except ImportError:
             raise missing_openvino() from None
         self._core = shared_core()
-        self.threads = threads or os.cpu_count() or 1
+        self.threads = threads or usable_cores()
         self.preferred_batch = REQUESTS_PER_STREAM * self.threads
         if precision == "auto":
             has_it = "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")

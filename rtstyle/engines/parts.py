@@ -54,15 +54,18 @@ class Parts:
     """Paints batches of any length through slots of a few shapes. Not safe for several threads."""
 
     def __init__(self, make: Callable[[Shape], Slot], sizes: Sequence[int], *, size: int) -> None:
-        """``sizes``: the frames of a part, ascending, among which :meth:`measure` chooses; ``size`` until it has."""
+        """``sizes``: the frames of a part, ascending, among which :meth:`measure` chooses; ``size`` where it has not."""
         self._make = make
         self._sizes = sizes
         self.size = size
+        """The frames of a part for pictures that were not measured."""
+        self._measured: dict[tuple[int, int], int] = {}
+        """The frames of a part by the picture's height and width."""
         self._slots: OrderedDict[Shape, list[Slot]] = OrderedDict()
 
     @property
     def preferred_batch(self) -> int:
-        """Frames that keep both ways and the device busy."""
+        """Frames that keep both ways and the device busy, for pictures that were not measured."""
         return PARTS * self.size
 
     def paint(self, frames: Tensor, styles: Tensor) -> Tensor:
@@ -98,7 +101,7 @@ class Parts:
         return painted
 
     def measure(self, height: int, width: int) -> int:
-        """Set :attr:`size` to the fastest that fits the memory, for frames of this size; returns :attr:`preferred_batch`."""
+        """Choose the fastest part that fits the memory, for frames of this size; returns the batch that is worth a call."""
         best, best_seconds = self._sizes[0], float("inf")
         for size in self._sizes:
             shape = (size, height, width, 3)
@@ -115,8 +118,8 @@ class Parts:
             if size != best:
                 self._forget((best, height, width, 3))
             best, best_seconds = size, seconds
-        self.size = best
-        return self.preferred_batch
+        self._measured[height, width] = best
+        return PARTS * best
 
     def _seconds(self, shape: Shape) -> float:
         # Both slots, or the memory that painting takes would be counted by half.
@@ -131,7 +134,7 @@ class Parts:
     def _places(self, batch: Shape, slots: int) -> Iterator[tuple[slice, Shape, int]]:
         """The parts of a batch, each with the shape of its slot and which of ``slots`` it is."""
         count, *picture = batch
-        size = min(self.size, count)
+        size = min(self._measured.get((picture[0], picture[1]), self.size), count)
         for turn, first in enumerate(range(0, count, size)):
             part = slice(first, min(first + size, count))
             yield part, (self._room(part.stop - first, picture, alone=count == 1), *picture), turn % slots
