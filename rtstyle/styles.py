@@ -232,7 +232,7 @@ def load_style_file(path: Path, *, own_network: bool = True) -> StyleFile:
     tensors, metadata = read_tensors(path, None)
     try:
         about: Any = json.loads(metadata["rtstyle"])
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, RecursionError):
         about = None
     if not isinstance(about, dict):
         raise WeightsError(f"{path} is not a style file of rtstyle (no 'rtstyle' metadata)")

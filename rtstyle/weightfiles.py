@@ -37,7 +37,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         manifest: Any = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise MissingWeightsError(f"no {MANIFEST} in {folder}") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise WeightsError(f"{path} cannot be read: {error}") from error
     if not isinstance(manifest, dict):
         raise WeightsError(f"{path} is no manifest of weights")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rtstyle.errors import UsageError
-from rtstyle.sources.cameras import CameraEntry, find_camera, parse_avfoundation, parse_dshow, read_v4l2
+from rtstyle.sources.cameras import CameraEntry, find_camera, list_cameras, parse_avfoundation, parse_dshow, read_v4l2
 from rtstyle.sources.device import screen
 
 CAMERAS = [CameraEntry(0, "Integrated Camera"), CameraEntry(2, "USB Camera"), CameraEntry(4, "USB Camera Pro")]
@@ -37,6 +37,22 @@ def test_windows_in_its_old_and_its_new_form() -> None:
     old = 'DirectShow video devices\n "Integrated Camera"\n "@device_pnp_x"\nDirectShow audio devices\n "Microphone"\n'
     assert parse_dshow(new) == [CameraEntry(0, "Integrated Camera"), CameraEntry(1, "OBS Virtual Camera")]
     assert parse_dshow(old) == [CameraEntry(0, "Integrated Camera")]
+    other = '"Grabber" (audio, video)\n"OBS Virtual Camera" (none)\n"Line In" (audio)\n"USB Camera" (video)\n'
+    assert [(it.index, it.name) for it in parse_dshow(other)] == [(0, "Grabber"), (1, "OBS Virtual Camera"), (2, "USB Camera")]
+
+
+def test_a_listing_that_comes_in_pieces_is_read_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As libav's dshow logs: a name, its kind and the end of its line by themselves."""
+
+    class Capture:
+        def __enter__(self) -> list[tuple[int, str, str]]:
+            return [(32, "dshow", piece) for piece in ('"Integrated Camera"', " (video", ")", "\n", "  Alternative name\n")]
+
+        def __exit__(self, *_: object) -> None:
+            return None
+
+    monkeypatch.setattr("av.logging.Capture", Capture)
+    assert list_cameras("win32") == [CameraEntry(0, "Integrated Camera")]
 
 
 def test_a_camera_is_found_by_index_part_of_a_name_or_whole_name() -> None:

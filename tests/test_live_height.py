@@ -48,6 +48,16 @@ def test_the_height_comes_back_when_the_machine_is_free_again(clock: Hands) -> N
     assert play(height, clock, 120, 0.01)[-1] == 720
 
 
+def test_what_steadying_takes_is_not_left_for_painting(clock: Hands) -> None:
+    height = AdaptiveHeight(30, clock=clock)
+    for _ in range(300):
+        now = height.for_picture(720) or 720
+        spent = 0.025 * (now / 720) ** 2
+        clock.now += spent + 0.02
+        height.painted(spent, besides=0.02)
+    assert 0.025 * ((height.for_picture(720) or 720) / 720) ** 2 + 0.02 < 1 / 30
+
+
 def test_one_hiccup_changes_nothing(clock: Hands) -> None:
     height = AdaptiveHeight(30, clock=clock)
     play(height, clock, 5, 0.02)

@@ -15,7 +15,7 @@ from PIL import Image
 
 from rtstyle.errors import RTStyleError, SourceError, UsageError
 from rtstyle.frame import Frame
-from rtstyle.live.inputs import open_input
+from rtstyle.live.inputs import is_played, open_input
 from rtstyle.sources.base import Source
 from rtstyle.sources.device import DeviceSource, generator
 from rtstyle.sources.images import ImageSource
@@ -112,11 +112,18 @@ def test_a_paced_film_ends_once_and_loops_on_request(media: Path) -> None:
     assert np.array_equal(frames[0].data, frames[FRAMES].data)
 
 
-def test_a_paced_film_takes_its_time(media: Path) -> None:
-    with PacedSource(lambda: VideoSource(media / "clip.mp4")) as source:
-        frames = list(source)
+@pytest.mark.parametrize("loop", [False, True])
+def test_a_paced_film_takes_its_time(media: Path, loop: bool) -> None:
+    """Also where only what has an end is paced: a film that is repeated has one."""
+    with PacedSource(lambda: VideoSource(media / "clip.mp4"), loop=loop, only_finite=True) as source:
+        frames = list(islice(source, FRAMES))
     captured = [frame.captured_at or 0.0 for frame in frames]
     assert captured[-1] - captured[0] > 0.5 * (FRAMES - 1) / 50
+
+
+def test_films_are_brought_to_a_size_and_devices_are_asked_for_it() -> None:
+    assert all(map(is_played, ("film.mp4", "https://host/film.mp4", "lavfi:testsrc")))
+    assert not any(map(is_played, ("0", "/dev/video0", "screen", "v4l2:/dev/video0", "rtsp://host/live", "still.png")))
 
 
 def test_a_still_moves_and_comes_back() -> None:

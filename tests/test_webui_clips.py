@@ -264,14 +264,23 @@ def test_the_containers_people_have_are_recognised(tmp_path: Path) -> None:
     assert not looks_like_a_clip(b"#EXTM3U\n" + b"x" * 400)
 
 
-def test_a_job_that_nobody_watches_any_more_stops() -> None:
-    ended = threading.Event()
+def test_a_job_that_nobody_watches_any_more_stops_and_nobody_waits_for_it() -> None:
+    """Until it has ended, its visitor has no other."""
+    jobs, somebody = Jobs(), gr.Request(session_hash="somebody")
+    told, may_end = threading.Event(), threading.Event()
 
     def work(stop: threading.Event) -> None:
         stop.wait(20)
-        ended.set()
+        told.set()
+        may_end.wait(20)
 
-    watching = Job(work).watch(0.01)
+    job = Job(work)
+    watching = jobs.follow(somebody, job)
     next(watching)
-    watching.close()
-    assert ended.is_set()
+    watching.close()  # returns though the work goes on
+    assert told.wait(20)
+    with pytest.raises(VisitorError, match="worked on already"):
+        next(jobs.follow(somebody, Job(lambda stop: None)))
+    may_end.set()
+    job.wait(20)
+    list(jobs.follow(somebody, Job(lambda stop: None)))

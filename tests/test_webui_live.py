@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -89,6 +90,9 @@ def test_what_is_no_picture_of_a_camera_is_refused(page: PageServer) -> None:
     size = bomb.index(b"\xff\xc0") + 5
     bomb[size : size + 4] = b"\xff\xdc" * 2  # 65500 pixels a side, it says
     assert send(page, bytes(bomb)).status_code == 400
+    nested = {"visitor": "a", "look": 20_000 * "["}
+    deep = post(f"{page.url}live/frame", params=nested, content=jpeg(scene()), headers={"content-type": "image/jpeg"})
+    assert deep.status_code == 400
     refused = send(page, jpeg(scene()), style="../../secret.safetensors")
     assert refused.status_code == 503
     assert "style is not here" in refused.json()["error"]
@@ -107,21 +111,44 @@ def test_both_ways_of_the_camera_share_the_places(page: PageServer, monkeypatch:
     rtc = pytest.importorskip("rtstyle.webui.rtc")
     monkeypatch.setattr(live, "IDLE_SECONDS", 60.0)
     routes = live.LiveRoutes(page.studio)
-    routes._admit("over http")
     peers: Any = routes._peers
     with ThreadPoolExecutor(1) as pool:
         look = page.studio.look("wave")
 
         async def connected() -> None:
-            peers.peers.add(rtc.Peer(page.studio, look, pool))
-            routes._admit("over http")
+            await routes._admit("over http")
+            peers.peers.add(rtc.Peer(page.studio, look, pool, "tries webrtc"))
+            await routes._admit("over http")
             with pytest.raises(VisitorError, match="2 cameras are being painted"):
-                routes._admit("another")
+                await routes._admit("another")
             with pytest.raises(VisitorError, match="2 cameras are being painted"):
                 await peers.join("an offer", look)
+            await routes._admit("tries webrtc")  # which found no way: one place for one visitor
+            assert not peers.peers
             await routes.close()
 
         asyncio.run(connected())
+
+
+def test_no_visitor_takes_all_the_threads(page: PageServer) -> None:
+    routes, release = live.LiveRoutes(page.studio), threading.Event()
+
+    def work() -> bytes:
+        release.wait(20)
+        return b"painted"
+
+    async def flood() -> list[bytes | BaseException]:
+        waiting = [asyncio.ensure_future(routes._in_turn("greedy", work)) for _ in range(20)]
+        await asyncio.sleep(0.1)
+        other = asyncio.ensure_future(routes._in_turn("other", work))
+        await asyncio.sleep(0.1)
+        release.set()
+        return await asyncio.gather(*waiting, other, return_exceptions=True)
+
+    results = asyncio.run(flood())
+    assert results.count(b"painted") == live.PICTURES_AT_ONCE + 1
+    assert results[-1] == b"painted"
+    assert not routes._under_way
 
 
 def test_an_offer_that_makes_no_sense_is_refused_and_takes_no_place(page: PageServer) -> None:

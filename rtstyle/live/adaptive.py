@@ -17,6 +17,8 @@ DOWN_AT = 0.95
 """Share of the frame interval from which painting counts as too slow."""
 UP_AT = 0.75
 """Share of the frame interval that painting must be predicted to take one step up, before it is tried."""
+LEAST_ROOM = 0.25
+"""Share of the frame interval that painting may always take, however little is left of it."""
 SETTLE_SECONDS = 1.0
 UP_SECONDS = 3.0
 LONGEST_UP_SECONDS = 60.0
@@ -35,6 +37,7 @@ class AdaptiveHeight:
         self.fixed = fixed
         self._clock = clock
         self._times: deque[float] = deque(maxlen=WINDOW)
+        self._besides: deque[float] = deque(maxlen=WINDOW)
         self._ladder: list[int] = []
         self._at = 0
         self._changed = clock()
@@ -53,21 +56,23 @@ class AdaptiveHeight:
             self._times.clear()
         return self._ladder[self._at] if self._at else None
 
-    def painted(self, seconds: float, *, warming: bool = False) -> None:
-        """A frame took ``seconds`` to paint at the present height; ``warming``: a faster engine is on its way for it.
+    def painted(self, seconds: float, *, besides: float = 0.0, warming: bool = False) -> None:
+        """A frame took ``seconds`` to paint at the present height, and took ``besides`` at any height.
 
-        A step up is not taken back for what the engine took that stands in meanwhile.
+        ``warming``: a faster engine is on its way for it. A step up is not taken back for what the engine took that stands in
+        meanwhile.
         """
         if self.budget is None or (warming and self._raised_at is not None):
             return
         self._times.append(seconds)
+        self._besides.append(besides)
         now = self._clock()
         if len(self._times) < WINDOW or now < self._changed + SETTLE_SECONDS:
             return
-        median = statistics.median(self._times)
-        if median > DOWN_AT * self.budget:
-            self._lower(median, now)
-        elif self._at and median * self._growth(self._at - 1) < UP_AT * self.budget:
+        median, room = statistics.median(self._times), self._room(self.budget)
+        if median > DOWN_AT * room:
+            self._lower(median, room, now)
+        elif self._at and median * self._growth(self._at - 1) < UP_AT * room:
             if self._eased_since is None:
                 self._eased_since = now
             elif now >= self._eased_since + self._up_wait:
@@ -76,11 +81,15 @@ class AdaptiveHeight:
         else:
             self._eased_since = None
 
-    def _lower(self, median: float, now: float) -> None:
+    def _room(self, budget: float) -> float:
+        """What is left for painting."""
+        return max(LEAST_ROOM * budget, budget - statistics.median(self._besides))
+
+    def _lower(self, median: float, room: float, now: float) -> None:
         if self._raised_at is not None and now < self._raised_at + 2 * self._up_wait:
             self._up_wait = min(LONGEST_UP_SECONDS, 2 * self._up_wait)
         self._raised_at = None
-        goal = (DOWN_AT + UP_AT) / 2 * (self.budget or 0.0)
+        goal = (DOWN_AT + UP_AT) / 2 * room
         at = self._at
         while at + 1 < len(self._ladder):
             at += 1

@@ -12,7 +12,7 @@ from pathlib import Path
 from rtstyle.errors import UsageError
 from rtstyle.pixels import Size
 from rtstyle.sources.base import Source
-from rtstyle.sources.camera import CameraSource
+from rtstyle.sources.camera import CameraSource, ask_permission
 from rtstyle.sources.cameras import find_camera, list_cameras
 from rtstyle.sources.device import Device, DeviceSource, generator, screen
 from rtstyle.sources.images import SUFFIXES, read_still
@@ -61,9 +61,17 @@ def open_input(
     return _file(text, size=size, rate=rate, loop=loop, stop=stop)
 
 
+def is_played(text: str) -> bool:
+    """Whether ``text`` is a film or a generator, which are brought to a size: a device is asked for it, and keeps what it has."""
+    kind, _, rest = text.partition(":")
+    device = text.isdigit() or text == "screen" or text.startswith("/dev/video") or (kind in DEVICES and bool(rest))
+    return not (device or is_live(text) or Path(text).suffix.lower() in SUFFIXES)
+
+
 def camera(text: str, *, size: Size | None = None, rate: Fraction | None = None, stop: threading.Event | None = None) -> Source:
     """A camera by index or name, opened again when it was unplugged; raises :class:`UsageError` for a name that none has."""
     entry = find_camera(text, list_cameras())
+    ask_permission(entry)
     return _supervised(lambda: CameraSource(entry, size=size, rate=rate), stop)
 
 

@@ -44,12 +44,14 @@ class LivePainter:
         look = controls.look().changed(paint_height=self.height.for_picture(picture.shape[0]))
         begun = time.monotonic()
         painted = self.stylizer.paint(picture[None], look)[0]
-        if not look.mix.is_none:
-            self.height.painted(time.monotonic() - begun, warming=is_warming(self.stylizer.engine))
+        done = time.monotonic()
         if self._stabilizer is not None:
             manner = look, controls.mirror
             cut, self._steadied = frame.scene_cut or manner != self._steadied, manner
             painted = self._stabilizer.steady(picture, painted, cut=cut)
+        if not look.mix.is_none:
+            steadying = time.monotonic() - done
+            self.height.painted(done - begun, besides=steadying, warming=is_warming(self.stylizer.engine))
         if frame.notice:
             painted = draw_notice(painted, frame.notice)
         return replace(frame, data=painted, original=picture)

@@ -10,12 +10,11 @@ from rtstyle.config import parse_rate, parse_size
 from rtstyle.errors import UsageError
 from rtstyle.live.adaptive import AdaptiveHeight
 from rtstyle.live.controls import Controls
-from rtstyle.live.inputs import camera, open_input
+from rtstyle.live.inputs import camera, is_played, open_input
 from rtstyle.live.playlist import Playlist
 from rtstyle.live.session import Announce, Outputs, Report, Session
 from rtstyle.sinks.window import why_no_display
 from rtstyle.sources.cameras import list_cameras
-from rtstyle.sources.paced import PacedSource
 from rtstyle.stylizer import Stylizer
 from rtstyle.system.interrupt import interruptible
 from rtstyle.video.originals import refuse_originals
@@ -73,14 +72,13 @@ def start(wishes: Wishes, open_stylizer: Callable[[], Stylizer], *, announce: An
     )
     controls.fullscreen = wishes.fullscreen
     height = AdaptiveHeight(wishes.fps_target, fixed=wishes.height)
-    # A camera is asked for a size and keeps the one it has; a film is brought to it.
     session = Session(
         source,
         stylizer,
         controls,
         height,
         wishes.outputs,
-        size=size if isinstance(source, PacedSource) else None,
+        size=size if wishes.source is not None and is_played(wishes.source) else None,
         stabilize=wishes.stabilize,
         seconds=wishes.seconds,
         asked=" at ".join(wish for wish in (wishes.size, f"{wishes.rate} fps" if wishes.rate else None) if wish),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import socket
 import sys
 import threading
@@ -141,6 +142,7 @@ class _Board:
 
 
 class _Server(ThreadingHTTPServer):
+    allow_reuse_address = os.name != "nt"  # there it would share a port that is taken, instead of an address just left
     daemon_threads = True
     block_on_close = False
 

@@ -31,6 +31,12 @@ def backend(platform: str = sys.platform) -> int:
     return {"win32": cv2.CAP_DSHOW, "darwin": cv2.CAP_AVFOUNDATION}.get(platform, cv2.CAP_V4L2)
 
 
+def ask_permission(camera: CameraEntry, platform: str = sys.platform) -> None:
+    """Let macOS ask whether the camera may be used: OpenCV has it ask only where a camera is opened in the main thread."""
+    if platform == "darwin":
+        cv2.VideoCapture(camera.index, backend(platform)).release()
+
+
 class CameraSource:
     """Reads a camera. ``size`` and ``rate`` are requests; ``info`` says what the camera gives.
 
@@ -56,6 +62,7 @@ class CameraSource:
             capture.release()
             raise SourceError(
                 f"camera {self.camera.index} cannot be opened: it is not there, in use, or not permitted"
+                f"{' (System Settings, Privacy & Security, Camera)' if sys.platform == 'darwin' else ''}"
                 " (rtstyle webcam --list-cameras; --source takes a film, a picture, an address or 'screen' instead)"
             )
         # Uncompressed, USB cameras reach their larger sizes at a few frames a second only.

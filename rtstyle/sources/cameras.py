@@ -63,8 +63,11 @@ def parse_avfoundation(log: str) -> list[CameraEntry]:
 
 
 def parse_dshow(log: str) -> list[CameraEntry]:
-    """Windows: lines ``"Integrated Camera" (video)``, or names under ``DirectShow video devices`` in older versions."""
-    names = re.findall(r'"([^"]+)" \(video\)', log)
+    """Windows: lines ``"Integrated Camera" (video)``, or names under ``DirectShow video devices`` in older versions.
+
+    Some are listed as ``(none)`` or ``(audio, video)``; they count, since OpenCV counts them.
+    """
+    names = re.findall(r'"([^"]+)" \((?!audio\))[^)]*\)', log)
     if not names:
         section = log.partition("DirectShow video devices")[2].partition("DirectShow audio devices")[0]
         names = [name for name in re.findall(r'"([^"]+)"', section) if not name.startswith("@device")]
@@ -89,6 +92,6 @@ def _listing(format: str, address: str) -> str:
     try:
         with av_logging.Capture() as lines, suppress(FFmpegError, ValueError):  # listing always ends in an error
             av.open(address, format=format, options={"list_devices": "true"}).close()
-        return "\n".join(line[2] for line in lines)
+        return "".join(line[2] for line in lines)  # one line of a listing may come in several pieces
     finally:
         av_logging.set_level(level)

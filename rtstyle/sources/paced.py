@@ -56,7 +56,7 @@ class PacedSource:
 
     def __iter__(self) -> Iterator[Frame]:
         clock = LiveTime()
-        as_it_comes = self._only_finite and self.info.frames is None
+        as_it_comes = self._only_finite and self._inner is not None and self._inner.info.frames is None
         while not self._stop.is_set():
             begun: float | None = None
             for frame in self._played():

@@ -16,7 +16,7 @@ from typing import IO, Self
 from rtstyle.webui.settings import Limits
 
 PREFIX = "rtstyle-page-"
-SWEEP_SECONDS = 60.0
+SWEEP_SECONDS = 10.0
 LOCK = "in-use"
 REMOVALS = 5
 
@@ -72,6 +72,8 @@ class RunFolder:
     def close(self) -> None:
         """Remove the folder with all that is in it; again where something was being written just then."""
         atexit.unregister(self.close)
+        if sys.platform == "win32":  # a file that is open cannot be removed there
+            self._lock.close()
         for _ in range(REMOVALS):
             shutil.rmtree(self.root, ignore_errors=True)
             if not self.root.exists():

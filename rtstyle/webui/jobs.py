@@ -23,6 +23,8 @@ class Job(Generic[T]):
 
     def __init__(self, work: Callable[[threading.Event], T]) -> None:
         self.stop = threading.Event()
+        self.at_end: Callable[[], None] = lambda: None
+        """Called in the job's thread when the work has ended."""
         self._work = work
         self._result: list[T] = []
         self._error: BaseException | None = None
@@ -36,15 +38,15 @@ class Job(Generic[T]):
         return self._result[0]
 
     def watch(self, every: float = LOOK_SECONDS) -> Iterator[None]:
-        """Start, and yield until the work is done. Whoever stops watching stops the work."""
+        """Start, and yield until the work is done. Whoever stops watching stops the work, and does not wait for its end."""
         self._thread.start()
         try:
             while self._thread.is_alive():
                 yield
                 self._thread.join(every)
         finally:
+            # A visitor who leaves is told by the loop that serves all the others.
             self.stop.set()
-            self._thread.join()
 
     def wait(self, seconds: float) -> None:
         """Until the work is done, ``seconds`` at most."""
@@ -56,6 +58,8 @@ class Job(Generic[T]):
             self._result.append(self._work(self.stop))
         except BaseException as error:
             self._error = error
+        finally:
+            self.at_end()
 
 
 class Jobs:
@@ -72,11 +76,12 @@ class Jobs:
             if session in self._running:
                 raise VisitorError("One is being worked on already. Stop it first, or wait for it.")
             self._running[session] = job
-        try:
-            yield from job.watch()
-        finally:
-            with self._lock:
-                del self._running[session]
+        job.at_end = lambda: self._ended(session)
+        yield from job.watch()
+
+    def _ended(self, session: str) -> None:
+        with self._lock:
+            del self._running[session]
 
     def stop(self, request: gr.Request) -> None:
         """Ask the visitor's own job to stop: what the stop button does."""

@@ -12,6 +12,8 @@ import io
 import json
 import logging
 import time
+from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
@@ -36,6 +38,8 @@ MAX_FRAME_BYTES = 600_000
 MAX_FRAME_PIXELS = 1280 * 720
 IDLE_SECONDS = 5.0
 """Without a picture for so long, a visitor's place is free again."""
+PICTURES_AT_ONCE = 4
+"""Of one visitor; the view's script has two under way."""
 JPEG_QUALITY = 85
 
 
@@ -76,6 +80,7 @@ class LiveRoutes:
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
         self._seen: dict[str, float] = {}
+        self._under_way: Counter[str] = Counter()
         self._peers: Any = None
         if webrtc_is_there():
             from rtstyle.webui.rtc import Peers
@@ -88,7 +93,7 @@ class LiveRoutes:
         api.add_api_route(FRAME, self.frame, methods=["POST"], response_model=None)
 
     async def offer(self, request: Request) -> Response:
-        """WebRTC: ``{"sdp": offer, "look": {...}}`` -> ``{"sdp": answer}``."""
+        """WebRTC: ``{"sdp": offer, "look": {...}, "visitor": name}`` -> ``{"sdp": answer}``."""
         if self._peers is None:
             return _refusal("WebRTC is not installed here", 501)
         if request.headers.get("content-type", "").partition(";")[0] != "application/json":
@@ -96,10 +101,10 @@ class LiveRoutes:
         try:
             table = json.loads(await _body(request, MAX_OFFER_BYTES))
             sdp, look = table["sdp"], self.studio.look_from(dict(table["look"]))
-            return JSONResponse({"sdp": await self._peers.join(str(sdp), look)})
+            return JSONResponse({"sdp": await self._peers.join(str(sdp), look, str(table.get("visitor", ""))[:64])})
         except VisitorError as error:
             return _refusal(str(error), 503)
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return _refusal("an offer is {sdp, look}", 400)
 
     async def frame(self, request: Request) -> Response:
@@ -107,17 +112,30 @@ class LiveRoutes:
         if request.headers.get("content-type") != "image/jpeg":
             return _refusal("a picture is a JPEG", 415)
         try:
-            self._admit(request.query_params.get("visitor", "")[:64])
+            visitor = request.query_params.get("visitor", "")[:64]
+            await self._admit(visitor)
             look = self.studio.look_from(dict(json.loads(request.query_params.get("look", "{}"))))
             body = await _body(request, MAX_FRAME_BYTES)
             begun = time.perf_counter()
-            painted = await run_in_threadpool(lambda: _encode(self.studio.paint_live(_decode(body), look)))
+            painted = await self._in_turn(visitor, lambda: _encode(self.studio.paint_live(_decode(body), look)))
         except VisitorError as error:
             return _refusal(str(error), 503)
-        except (RTStyleError, ValueError, TypeError, OSError, SyntaxError, Image.DecompressionBombError):
+        except (RTStyleError, ValueError, TypeError, OSError, SyntaxError, RecursionError, Image.DecompressionBombError):
             return _refusal("that is not a picture of a camera", 400)
         spent = f"{1000 * (time.perf_counter() - begun):.0f}"
         return Response(painted, media_type="image/jpeg", headers={"x-paint-ms": spent, "cache-control": "no-store"})
+
+    async def _in_turn(self, visitor: str, work: Callable[[], bytes]) -> bytes:
+        """In a thread of the server's pool, of which no visitor may take all; raises :class:`VisitorError`."""
+        if self._under_way[visitor] >= PICTURES_AT_ONCE:
+            raise VisitorError("Your pictures come faster than they are painted.")
+        self._under_way[visitor] += 1
+        try:
+            return await run_in_threadpool(work)
+        finally:
+            self._under_way[visitor] -= 1
+            if not self._under_way[visitor]:
+                del self._under_way[visitor]
 
     async def close(self) -> None:
         """Hang up on everyone."""
@@ -130,8 +148,10 @@ class LiveRoutes:
         self._seen = {name: seen for name, seen in self._seen.items() if now - seen < IDLE_SECONDS}
         return set(self._seen)
 
-    def _admit(self, visitor: str) -> None:
+    async def _admit(self, visitor: str) -> None:
         here = self._visitors()
+        if self._peers is not None and visitor not in here:
+            await self._peers.leave(visitor)  # WebRTC found no way for them
         cameras = len(here) + (self._peers.count if self._peers is not None else 0)
         if visitor not in here and cameras >= self.studio.limits.cameras:
             raise no_place(cameras)

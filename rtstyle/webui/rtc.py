@@ -9,7 +9,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
@@ -22,7 +22,7 @@ from rtstyle.webui.messages import VisitorError, no_place
 from rtstyle.webui.studio import Studio
 
 try:
-    from aiortc import MediaStreamTrack, RTCPeerConnection, RTCSessionDescription
+    from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
     from aiortc.codecs import vpx
     from aiortc.mediastreams import MediaStreamError
 except ImportError as error:
@@ -91,11 +91,13 @@ class PaintedTrack(MediaStreamTrack):
 class Peer:
     """One visitor's connection."""
 
-    def __init__(self, studio: Studio, look: Look, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, studio: Studio, look: Look, pool: ThreadPoolExecutor, visitor: str = "") -> None:
         self.studio = studio
+        self.visitor = visitor
         self.look = look
         self.pool = pool
-        self.connection = RTCPeerConnection()
+        # No STUN server: aiortc would ask one of Google's, which learns of every camera and may keep the answer waiting.
+        self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self.painted: PaintedTrack | None = None
         self.opened_at = time.monotonic()
         self.connection.on("track", self._on_track)
@@ -151,7 +153,7 @@ class Peer:
                 channel.send(json.dumps({"pong": table["ping"], "paint_ms": round(1000 * latency[0]) if latency else None}))
         except VisitorError as error:
             channel.send(json.dumps({"error": str(error)}))
-        except ValueError:
+        except (ValueError, RecursionError):
             logger.info("a message on the channel was no JSON")
 
 
@@ -170,21 +172,29 @@ class Peers:
         """Connections that are there, or coming about."""
         return sum(not peer.is_over for peer in self.peers)
 
-    async def join(self, sdp: str, look: Look) -> str:
+    async def join(self, sdp: str, look: Look, visitor: str = "") -> str:
         """Take a visitor in and answer the offer; raises :class:`VisitorError` where there is no room."""
-        for peer in [peer for peer in self.peers if peer.is_over]:
-            self.peers.discard(peer)
-            await peer.close()
+        await self._part([peer for peer in self.peers if peer.is_over])
+        await self.leave(visitor)
         cameras = len(self.peers) + self._others()
         if cameras >= self.studio.limits.cameras:
             raise no_place(cameras)
-        peer = Peer(self.studio, look, self.pool)
+        peer = Peer(self.studio, look, self.pool, visitor)
         self.peers.add(peer)
         try:
             return await peer.answer(sdp)
         except BaseException:
             self.peers.discard(peer)
             raise
+
+    async def leave(self, visitor: str) -> None:
+        """Hang up on a visitor who goes another way, or begins anew: they have one place."""
+        await self._part([peer for peer in self.peers if visitor and peer.visitor == visitor])
+
+    async def _part(self, peers: Sequence[Peer]) -> None:
+        for peer in peers:
+            self.peers.discard(peer)
+            await peer.close()
 
     async def close(self) -> None:
         """Hang up on everyone."""

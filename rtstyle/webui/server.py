@@ -18,6 +18,7 @@ from typing import Self
 
 import gradio as gr
 import gradio.routes
+import matplotlib as matplotlib  # Gradio would at the first event, while everybody waits
 import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -77,7 +78,7 @@ def create_app(studio: Studio) -> FastAPI:
 
     api = FastAPI(title="rtstyle", version=__version__, docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
 
-    def health() -> dict[str, object]:
+    async def health() -> dict[str, object]:
         return {"status": "ok", "version": __version__, "tier": studio.tier, "styles": len(studio.cards)}
 
     api.add_api_route(HEALTH, health)

@@ -106,7 +106,7 @@ async function overWebRTC(mine) {
   const answer = await fetch(address("live/offer"), {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body: JSON.stringify({ sdp: peer.localDescription.sdp, look: look() }),
+    body: JSON.stringify({ sdp: peer.localDescription.sdp, look: look(), visitor }),
   });
   const said = await answer.json();
   if (!answer.ok) {
