@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,13 @@ from rtstyle.pixels import Size
 from rtstyle.styles import StyleBank
 
 
-@dataclass(frozen=True)
+@dataclass
 class Report:
     """The same figures twice."""
 
-    data: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any]
     """For programs."""
-    lines: list[str] = field(default_factory=list)
+    lines: list[str]
     """For people."""
 
 
@@ -72,7 +72,7 @@ def measure(
         stages = time_stages(film, engines, style, sizes)
         report.data["stages"] = [asdict(it) for it in stages]
         report.lines.append(f"{film}: {film_line(painted)}")
-        report.lines.extend(["each stage by itself, milliseconds a frame, median / p95:", stages_table(stages)])
+        report.lines += ["each stage by itself, milliseconds a frame, median / p95:", stages_table(stages)]
     if live_seconds is not None:
         from rtstyle.bench.live import live_line, time_live
 

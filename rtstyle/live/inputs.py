@@ -35,7 +35,8 @@ def open_input(
     loop: bool = False,
     stop: threading.Event | None = None,
 ) -> Source:
-    """The live source that ``text`` means; ``size`` and ``rate`` are requests to a camera or the screen.
+    """The live source that ``text`` means; ``size`` and ``rate`` are requests to a camera or the screen, and films are brought to
+    ``size``.
 
     ``0``: a camera by index. ``screen``. ``lavfi:testsrc=size=640x360:rate=30``. ``v4l2:/dev/video0`` and the like. An
     address of the network. A picture, panned slowly. A film, at its own speed. Raises :class:`UsageError` for anything else.
@@ -49,7 +50,7 @@ def open_input(
         grabbed = screen(size=size, rate=rate, display=os.environ.get("DISPLAY", ""))
         return _supervised(lambda: DeviceSource(grabbed), stop)
     if kind == "lavfi":
-        return PacedSource(lambda: DeviceSource(generator(rest)), loop=loop, stop=stop)
+        return PacedSource(lambda: DeviceSource(generator(rest)), size=size, loop=loop, stop=stop)
     if kind in DEVICES and rest:
         device = Device(format=kind, address=rest, options=_requests(size, rate), title=text)
         return _supervised(lambda: DeviceSource(device), stop)
@@ -57,15 +58,12 @@ def open_input(
         options = ReadOptions(timeout=NETWORK_SECONDS)
         if is_live(text):
             return _supervised(lambda: VideoSource(text, options), stop)
-        return _supervised(lambda: PacedSource(lambda: VideoSource(text, options), only_finite=True, loop=loop, stop=stop), stop)
+
+        def film() -> Source:
+            return PacedSource(lambda: VideoSource(text, options), size=size, only_finite=True, loop=loop, stop=stop)
+
+        return _supervised(film, stop)
     return _file(text, size=size, rate=rate, loop=loop, stop=stop)
-
-
-def is_played(text: str) -> bool:
-    """Whether ``text`` is a film or a generator, which are brought to a size: a device is asked for it, and keeps what it has."""
-    kind, _, rest = text.partition(":")
-    device = text.isdigit() or text == "screen" or text.startswith("/dev/video") or (kind in DEVICES and bool(rest))
-    return not (device or is_live(text) or Path(text).suffix.lower() in SUFFIXES)
 
 
 def camera(text: str, *, size: Size | None = None, rate: Fraction | None = None, stop: threading.Event | None = None) -> Source:
@@ -86,7 +84,7 @@ def _file(text: str, *, size: Size | None, rate: Fraction | None, loop: bool, st
         picture, _ = read_still(path)
         return StillSource(picture, size=size, rate=rate or Fraction(30), name=path.name, stop=stop)
     check_input(text)
-    return PacedSource(lambda: VideoSource(text), loop=loop, stop=stop)
+    return PacedSource(lambda: VideoSource(text), size=size, loop=loop, stop=stop)
 
 
 def _supervised(open_source: Callable[[], Source], stop: threading.Event | None) -> Source:

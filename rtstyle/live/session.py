@@ -13,7 +13,6 @@ from types import TracebackType
 
 import numpy as np
 
-from rtstyle.config import RunConfig
 from rtstyle.errors import SinkError, UsageError
 from rtstyle.frame import StreamInfo
 from rtstyle.live.adaptive import AdaptiveHeight
@@ -78,8 +77,6 @@ class Session:
     controls: Controls
     height: AdaptiveHeight
     outputs: Outputs
-    size: Size | None = None
-    """(height, width) to bring frames to; None keeps the source's."""
     stabilize: bool = False
     seconds: float | None = None
     """The session ends by itself after this long."""
@@ -97,7 +94,7 @@ class Session:
         with ExitStack() as stack:
             source = stack.enter_context(self.source)
             self._introduce(source.info)
-            self._warm_up(self.size or source.info.size)
+            self._warm_up(source.info.size)
             for sink in sinks:
                 stack.enter_context(_Held(sink, recorder))
             if self.seconds is not None:
@@ -106,7 +103,6 @@ class Session:
                 source,
                 self.stylizer,
                 sinks,
-                RunConfig(size=self.size),
                 stop=self.controls.stop,
                 recorder=recorder,
                 painter=LivePainter(self.stylizer, self.controls, self.height, stabilize=self.stabilize),

@@ -10,7 +10,7 @@ from rtstyle.config import parse_rate, parse_size
 from rtstyle.errors import UsageError
 from rtstyle.live.adaptive import AdaptiveHeight
 from rtstyle.live.controls import Controls
-from rtstyle.live.inputs import camera, is_played, open_input
+from rtstyle.live.inputs import camera, open_input
 from rtstyle.live.playlist import Playlist
 from rtstyle.live.session import Announce, Outputs, Report, Session
 from rtstyle.sinks.window import why_no_display
@@ -78,7 +78,6 @@ def start(wishes: Wishes, open_stylizer: Callable[[], Stylizer], *, announce: An
         controls,
         height,
         wishes.outputs,
-        size=size if wishes.source is not None and is_played(wishes.source) else None,
         stabilize=wishes.stabilize,
         seconds=wishes.seconds,
         asked=" at ".join(wish for wish in (wishes.size, f"{wishes.rate} fps" if wishes.rate else None) if wish),

@@ -12,6 +12,7 @@ from typing import Self
 
 from rtstyle.errors import SourceError
 from rtstyle.frame import Frame, StreamInfo
+from rtstyle.pixels import Size, resize
 from rtstyle.sources.base import Source
 from rtstyle.sources.livetime import LIVE_TIME_BASE, LiveTime
 
@@ -26,12 +27,16 @@ class PacedSource:
         self,
         open_source: Callable[[], Source],
         *,
+        size: Size | None = None,
         loop: bool = False,
         only_finite: bool = False,
         stop: threading.Event | None = None,
     ) -> None:
-        """``only_finite``: what has no known end (a camera behind an address) comes as it comes; ``stop`` cuts waits short."""
+        """``size``: (height, width) to bring frames to. ``only_finite``: what has no known end (a camera behind an address) comes
+        as it comes. ``stop`` cuts waits short.
+        """
         self._open_source = open_source
+        self._size = size
         self._loop = loop
         self._only_finite = only_finite
         self._stop = stop or threading.Event()
@@ -41,8 +46,8 @@ class PacedSource:
     def info(self) -> StreamInfo:
         if self._inner is None:
             raise RuntimeError("a source has its info inside its with block")
-        frames = None if self._loop else self._inner.info.frames
-        return replace(self._inner.info, live=True, frames=frames, time_base=LIVE_TIME_BASE, start=Fraction(0))
+        info, frames = self._inner.info, None if self._loop else self._inner.info.frames
+        return replace(info, size=self._size or info.size, live=True, frames=frames, time_base=LIVE_TIME_BASE, start=Fraction(0))
 
     def __enter__(self) -> Self:
         self._inner = self._open_source()
@@ -76,8 +81,8 @@ class PacedSource:
             self._reopen()
 
     def _played(self) -> Iterator[Frame]:
-        if self._inner is not None:
-            yield from self._inner
+        for frame in self._inner or ():
+            yield frame.with_data(resize(frame.data, self._size)) if self._size else frame
 
     def _reopen(self) -> None:
         if self._inner is None:
