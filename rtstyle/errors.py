@@ -16,6 +16,9 @@ A message says in one line what was given, what is legal and what to do. The com
 and nothing else; a traceback is always a bug of ours.
 """
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
 
 class RTStyleError(Exception):
     """Root of the tree; ``exit_code`` is what the command line returns."""

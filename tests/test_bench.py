@@ -158,7 +158,7 @@ def test_a_film_s_stages_are_timed_at_every_size(tmp_path: Path, monkeypatch: py
 
 
 def test_the_command_prints_everything_as_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from rtstyle.cli.main import app
+    from rtstyle.cli.app import app
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(stages, "FRAMES", 4)
@@ -189,7 +189,7 @@ def test_the_network_s_benchmark_needs_no_video_and_no_web_packages() -> None:
 
 
 def test_a_wrong_size_is_refused_by_the_command() -> None:
-    from rtstyle.cli.main import app
+    from rtstyle.cli.app import app
 
     result = CliRunner().invoke(app, ["bench", "--sizes", "5k"])
     assert isinstance(result.exception, UsageError)

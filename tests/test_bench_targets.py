@@ -73,7 +73,7 @@ def test_targets_are_set_beside_what_is_reached(tmp_path: Path) -> None:
 
 
 def test_targets_need_a_gpu() -> None:
-    from rtstyle.cli.main import app
+    from rtstyle.cli.app import app
 
     result = CliRunner().invoke(app, ["bench", "--targets", "--device", "cpu"])
     assert isinstance(result.exception, UsageError)
@@ -81,7 +81,7 @@ def test_targets_need_a_gpu() -> None:
 
 
 def test_targets_take_as_many_turns_as_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    from rtstyle.cli.main import app
+    from rtstyle.cli.app import app
 
     asked: list[int] = []
     monkeypatch.setattr("rtstyle.cli.bench.open_device", torch.device)

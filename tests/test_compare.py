@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
-from rtstyle.cli.main import app
+from rtstyle.cli.app import app
 from rtstyle.compare.measure import compare_style
 from rtstyle.compare.methods import open_method, parse_methods
 from rtstyle.compare.papers import NETWORKS, REFERENCE

@@ -104,7 +104,7 @@ def test_strips_on_the_device_match_one_piece(bank: StyleBank) -> None:
 @pytest.mark.usefixtures("all_threads")
 def test_targets_are_printed() -> None:
     """With ``-s``; whether they are met depends on the GPU, so it is for the reader to judge."""
-    from rtstyle.cli.main import app
+    from rtstyle.cli.app import app
 
     done = CliRunner().invoke(app, ["bench", "--targets"])
     assert done.exit_code == 0, done.output

@@ -13,7 +13,7 @@ import pytest
 from live_parts import LiveFrames, NoPainter, tiny_stylizer
 from typer.testing import CliRunner, Result
 
-from rtstyle.cli.main import app
+from rtstyle.cli.app import app
 from rtstyle.errors import SinkError, UsageError
 from rtstyle.live.adaptive import AdaptiveHeight
 from rtstyle.live.controls import Controls

@@ -11,7 +11,7 @@ from clips import write_clip
 from PIL import Image
 from typer.testing import CliRunner
 
-from rtstyle.cli.main import app
+from rtstyle.cli.app import app
 from rtstyle.errors import UsageError
 from rtstyle.nets import build_network
 from rtstyle.pixels import Pixels

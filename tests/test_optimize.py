@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
-from rtstyle.cli.main import app
+from rtstyle.cli.app import app
 from rtstyle.errors import RTStyleError, UsageError
 from rtstyle.optimize import OptimizeConfig, PictureLoss, Point, optimize
 from rtstyle.optimize.loss import as_picture, fit_painting

@@ -17,7 +17,7 @@ import pytest
 import typer.main
 
 import rtstyle
-from rtstyle.cli.main import app
+from rtstyle.cli.app import app
 
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 HEAVY = ("torch", "torchvision", "cv2", "av", "gradio", "numpy", "PIL", "matplotlib", "safetensors", "tqdm")
@@ -44,7 +44,7 @@ def run_python(code: str, *arguments: str, cwd: Path | None = None) -> subproces
 def test_help_imports_nothing_heavy() -> None:
     done = run_python(
         "import sys\n"
-        "from rtstyle.cli.main import app\n"
+        "from rtstyle.cli.app import app\n"
         "app(['--help'], standalone_mode=False)\n"
         f"print('HEAVY', [name for name in {HEAVY} if name in sys.modules])"
     )
@@ -66,7 +66,7 @@ def test_command_is_documented(name: str, repository: Path) -> None:
 def test_version_is_stated_once() -> None:
     assert importlib.metadata.version("rtstyle") == rtstyle.__version__
     assert (
-        run_python("import sys; from rtstyle.cli.main import app; app(['--version'])").stdout.strip()
+        run_python("import sys; from rtstyle.cli.app import app; app(['--version'])").stdout.strip()
         == f"rtstyle {rtstyle.__version__}"
     )
 
@@ -189,6 +189,21 @@ def test_film_is_painted_without_cv2_and_gradio(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     with av.open(str(out)) as container:
         assert len(list(container.decode(video=0))) == 3
+
+
+def test_an_interrupt_while_the_program_starts_is_no_traceback() -> None:
+    done = run_python(
+        "import sys\n"
+        "class Interrupt:\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        "        if name == 'typer':\n"
+        "            raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupt())\n"
+        "from rtstyle.cli.main import main\n"
+        "main()\n"
+    )
+    assert done.returncode == 130
+    assert done.stderr == "rtstyle: interrupted\n"
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import save_file
 from typer.testing import CliRunner
 
-from rtstyle.cli.main import app
+from rtstyle.cli.app import app
 from rtstyle.errors import MissingWeightsError, UnknownStyleError, UsageError, WeightsError
 from rtstyle.nets.transformer import NetConfig, TransformerNet
 from rtstyle.styles import StyleBank, StyleEntry, StyleMix, check_style_path, load_style_file

@@ -12,11 +12,12 @@ from PIL import Image
 from training_parts import write_picture
 from typer.testing import CliRunner
 
-from rtstyle.cli.main import app
+from rtstyle.cli.app import app
 from rtstyle.errors import UsageError
-from rtstyle.styles import StyleBank, StyleMix
-from rtstyle.training.command import TrainRequest, build_recipe, learn
+from rtstyle.styles import StyleBank, StyleEntry, StyleMix
+from rtstyle.training.command import TrainRequest, build_recipe, check_target, learn
 from rtstyle.training.curves import draw_curves
+from rtstyle.training.export import export_style
 from rtstyle.training.recipe import Recipe
 
 
@@ -143,3 +144,20 @@ def test_an_epoch_is_a_pass_over_what_is_trained_on(
     learn(request, on_sheet=lambda sheet: None)
     # Two of the twenty are held out: nine photos in threes.
     assert torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["step"] == 3
+
+
+@pytest.mark.parametrize("found", ["nothing of ours", "another style"])
+def test_resuming_replaces_the_style_that_it_goes_on_with_and_no_other_file(tmp_path: Path, found: str) -> None:
+    out = tmp_path / "out.safetensors"
+    bank = StyleBank.load()
+    vector = bank.vectors["wave"]
+    export_style(bank.network, vector, StyleEntry(name="wave"), out, tier="live", dedicated=False, about={})
+    check_target(out, "wave", resume=True)
+    if found == "nothing of ours":
+        out.write_text(found)
+    before = out.read_bytes()
+    name = "scream" if found == "another style" else "wave"
+    done = CliRunner().invoke(app, ["train", str(tmp_path), "--name", name, "--out", str(out), "--resume"])
+    assert isinstance(done.exception, UsageError)
+    assert f"{out} exists" in str(done.exception)
+    assert out.read_bytes() == before

@@ -13,7 +13,7 @@ import pytest
 from clips import read_film, small_stylizer, write_clip
 from typer.testing import CliRunner, Result
 
-from rtstyle.cli.main import app
+from rtstyle.cli.app import app
 from rtstyle.config import parse_time
 from rtstyle.errors import RTStyleError, UsageError
 from rtstyle.video.film import FilmReport, paint_film

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from rtstyle.cli.main import app
+from rtstyle.cli.app import app
 from rtstyle.errors import RTStyleError, SourceError
 from rtstyle.pixels import Pixels
 from rtstyle.sources.device import DeviceSource, screen

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from rtstyle.cli.shared import INTERRUPTED, DeviceOption, OverwriteOption
+from rtstyle.cli.shared import DeviceOption, OverwriteOption
+from rtstyle.errors import INTERRUPTED
 from rtstyle.system.memory import keep_freed_memory
 
 

@@ -15,10 +15,6 @@ if TYPE_CHECKING:
     from rtstyle.stylizer import Look, Stylizer
 
 
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it."""
-
-
 class Tier(StrEnum):
     """``auto``: studio where there is an accelerator and the style has it, else live."""
 

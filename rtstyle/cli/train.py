@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from rtstyle.cli.shared import INTERRUPTED, DeviceOption, OverwriteOption, WeightsOption
+from rtstyle.cli.shared import DeviceOption, OverwriteOption, WeightsOption
+from rtstyle.errors import INTERRUPTED
 from rtstyle.system.memory import keep_freed_memory
 
 
@@ -72,16 +73,15 @@ def train(
 ) -> None:
     """Learn a new style from PAINTING and a folder of photos; the result is one small file for --style."""
     keep_freed_memory()
-    from rtstyle.errors import UsageError
     from rtstyle.styles import check_style_path
-    from rtstyle.training.command import TrainRequest, learn
+    from rtstyle.training.command import TrainRequest, check_target, learn
 
     name = name or painting.stem.replace(",", "")
     full = full or net is not None
     target = out or Path(f"{name}.safetensors")
     check_style_path(name, target)
-    if target.exists() and not (overwrite or resume):
-        raise UsageError(f"{target} exists; use --overwrite to replace it, or another --name or --out")
+    if not overwrite:
+        check_target(target, name, resume=resume)
     changes = {
         "steps": steps,
         "batch_size": batch_size,

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rtstyle.cli.shared import (
-    INTERRUPTED,
     DeviceOption,
     EngineName,
     EngineOption,
@@ -24,6 +23,7 @@ from rtstyle.cli.shared import (
     WeightsOption,
     open_stylizer,
 )
+from rtstyle.errors import INTERRUPTED, UsageError
 from rtstyle.system.memory import keep_freed_memory
 
 if TYPE_CHECKING:
@@ -75,7 +75,6 @@ def video(
     """
     keep_freed_memory()
     from rtstyle.config import parse_time
-    from rtstyle.errors import UsageError
     from rtstyle.sinks.encoders import VideoOptions, parse_bitrate
     from rtstyle.sources.opening import MAX_PIXELS
     from rtstyle.sources.reading import ReadOptions

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from rtstyle.devices import resolve_device
-from rtstyle.errors import UsageError
+from rtstyle.errors import UsageError, WeightsError
 from rtstyle.nets import network_config
+from rtstyle.styles import load_style_file
 from rtstyle.training.curves import draw_curves
 from rtstyle.training.data import list_pictures, training_photos
 from rtstyle.training.fit import FIT_RECIPE, FitResult, fit_style, full_recipe
@@ -84,6 +85,19 @@ def learn(request: TrainRequest, *, on_sheet: Callable[[Path], None]) -> FitResu
     )
     draw_curves(request.run_folder / LOG, request.run_folder / "losses.png")
     return result
+
+
+def check_target(path: Path, name: str, *, resume: bool) -> None:
+    """Raise :class:`UsageError` where a file would be replaced that is not the style ``name`` which ``resume`` goes on with."""
+    if path.exists() and not (resume and _is_style(path, name)):
+        raise UsageError(f"{path} exists; use --overwrite to replace it, or another --name or --out")
+
+
+def _is_style(path: Path, name: str) -> bool:
+    try:
+        return load_style_file(path).entry.name == name
+    except WeightsError:
+        return False
 
 
 def find_photos(request: TrainRequest) -> list[Path]:
