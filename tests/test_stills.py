@@ -78,6 +78,17 @@ def test_opacity_is_kept(tmp_path: Path, mode: str) -> None:
     assert np.array_equal(out[..., 3], rgba[..., 3])
 
 
+@pytest.mark.parametrize("name", ["out.jpg", "out.bmp"])
+def test_what_is_clear_is_white_where_a_format_has_no_opacity(tmp_path: Path, name: str) -> None:
+    alpha = np.zeros((32, 32), dtype=np.uint8)
+    alpha[:16] = 255
+    write_still(np.full((32, 32, 3), 60, dtype=np.uint8), tmp_path / name, alpha=alpha)
+    out, kept = read_still(tmp_path / name)
+    assert kept is None
+    assert abs(int(out[4, 4, 0]) - 60) < 4
+    assert out[24:].min() > 250
+
+
 def test_wide_greys_are_not_clipped(tmp_path: Path) -> None:
     ramp = np.linspace(0, 65535, 64 * 32).reshape(32, 64).astype(np.uint16)
     Image.fromarray(ramp).save(tmp_path / "grey16.png")

@@ -46,17 +46,18 @@ def check_new_still(path: Path, inputs: Iterable[Path], *, overwrite: bool) -> N
 
 
 def write_still(pixels: Pixels, path: Path, *, alpha: Pixels | None = None) -> None:
-    """Write uint8 (H, W, 3), with alpha uint8 (H, W) where the format has it; whole or not at all.
+    """Write uint8 (H, W, 3) with alpha uint8 (H, W), over white where the format has none; whole or not at all.
 
     Raises :class:`UsageError` for an unknown suffix and :class:`SinkError` where writing fails.
     """
     check_still_path(path)
     kind, options = FORMATS[path.suffix.lower()]
-    if alpha is not None and kind not in WITHOUT_ALPHA:
-        pixels = np.dstack((pixels, alpha))
+    image = Image.fromarray(pixels if alpha is None else np.dstack((pixels, alpha)))
+    if alpha is not None and kind in WITHOUT_ALPHA:
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
     try:
         with whole_file(path) as file:
-            Image.fromarray(pixels).save(file, format=kind, **options)
+            image.save(file, format=kind, **options)
     except (OSError, ValueError) as error:
         raise SinkError(f"cannot write {path}: {error}") from error
 
