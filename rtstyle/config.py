@@ -9,6 +9,8 @@ from rtstyle.errors import UsageError
 from rtstyle.pixels import Size, scaled_size
 
 TIERS = ("live", "studio")
+MAX_PIXELS = 16384 * 16384
+"""Larger pictures are refused: a file of a few bytes may claim to be 60,000 x 60,000."""
 LONGEST_SECONDS = 10**8
 """No film lasts for three years, and few formats can tell such times."""
 
@@ -43,19 +45,24 @@ def parse_size(text: str) -> Size:
     size = int(height), int(width)
     if min(size) < 16:
         raise UsageError(f"size {text} is too small: both sides need at least 16 pixels")
+    if size[0] * size[1] > MAX_PIXELS:
+        raise UsageError(f"size {text} is too large: more than {MAX_PIXELS:,} pixels")
     return size
+
+
+def fixed_size(wanted: str | None, scale: float | None) -> Size | None:
+    """The size that ``--size`` names; None where it is left to the film. Raises :class:`UsageError` for what is wrong for any."""
+    if wanted is not None and scale is not None:
+        raise UsageError("give --size or --scale, not both")
+    if scale is not None and not 0 < scale <= 8:
+        raise UsageError(f"scale {scale} is outside 0..8")
+    return parse_size(wanted) if wanted is not None else None
 
 
 def target_size(size: Size, *, wanted: str | None, scale: float | None) -> Size | None:
     """The size to paint at from ``--size`` or ``--scale``; None where neither is given."""
-    if wanted is not None and scale is not None:
-        raise UsageError("give --size or --scale, not both")
-    if wanted is not None:
-        return parse_size(wanted)
-    if scale is None:
-        return None
-    if not 0 < scale <= 8:
-        raise UsageError(f"scale {scale} is outside 0..8")
+    if (fixed := fixed_size(wanted, scale)) is not None or scale is None:
+        return fixed
     height, width = scaled_size(size, max(1, round(min(size) * scale)))
     if min(height, width) < 16:
         raise UsageError(f"scale {scale} makes {width}x{height}; both sides need at least 16 pixels")

@@ -256,3 +256,13 @@ def test_a_report_is_not_overwritten(world: Path, tmp_path: Path) -> None:
     result = CliRunner().invoke(app, command(world, tmp_path))
     assert isinstance(result.exception, UsageError)
     assert (tmp_path / "report.html").read_text() == "mine"
+
+
+def test_pictures_of_an_unfinished_comparison_are_not_overwritten(world: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "40_wave" / "one_live.png"
+    picture.parent.mkdir()
+    picture.write_bytes(b"mine")
+    result = CliRunner().invoke(app, command(world, tmp_path))
+    assert isinstance(result.exception, UsageError)
+    assert f"{picture.parent} exists; use --overwrite" in str(result.exception)
+    assert picture.read_bytes() == b"mine"

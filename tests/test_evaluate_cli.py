@@ -259,6 +259,7 @@ def test_a_style_file_is_told_from_the_style_of_its_name(
         (["quality", "{photos}", "--paintings", "{paintings}", "--style", "wawe"], UnknownStyleError, "did you mean wave"),
         (["temporal", "{photos}/absent.mp4"], RTStyleError, "absent.mp4"),
         (["temporal", "{photos}/0.png", "--json", "{photos}/absent/x.json"], UsageError, "does not exist"),
+        (["temporal", "{photos}/0.png", "--json", "{photos}/0.png", "--overwrite"], UsageError, "name a .json file"),
         (["gallery", "{photos}/absent.png", "--out", "{photos}/out.png"], UsageError, "absent.png"),
         (["gallery", "{photos}/0.png", "--out", "{photos}/out.txt"], UsageError, "out.txt"),
         (["gallery", "{photos}/0.png", "--out", "{photos}/0.png", "--overwrite"], UsageError, "painted over its original"),

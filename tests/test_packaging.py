@@ -191,21 +191,6 @@ def test_film_is_painted_without_cv2_and_gradio(tmp_path: Path) -> None:
         assert len(list(container.decode(video=0))) == 3
 
 
-def test_an_interrupt_while_the_program_starts_is_no_traceback() -> None:
-    done = run_python(
-        "import sys\n"
-        "class Interrupt:\n"
-        "    def find_spec(self, name, path, target=None):\n"
-        "        if name == 'typer':\n"
-        "            raise KeyboardInterrupt\n"
-        "sys.meta_path.insert(0, Interrupt())\n"
-        "from rtstyle.cli.main import main\n"
-        "main()\n"
-    )
-    assert done.returncode == 130
-    assert done.stderr == "rtstyle: interrupted\n"
-
-
 @pytest.fixture(scope="module")
 def wheel(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     if importlib.util.find_spec("hatchling") is None:

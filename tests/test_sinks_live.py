@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import io
+import shutil
 import socket
 import struct
 import sys
@@ -134,6 +135,17 @@ def test_key_frames_come_every_two_seconds_however_few_frames_are_painted(step: 
     assert len(at) >= 4
     for earlier, later in pairwise(at):
         assert 2.0 <= later - earlier < 2.0 + step / 90000 + 1e-6
+
+
+def test_a_playlist_that_is_lost_before_its_end_is_said(tmp_path: Path) -> None:
+    (tmp_path / "show").mkdir()
+    sink = BroadcastSink(f"{tmp_path}/show/show.m3u8")
+    sink.open(INFO)
+    for frame in frames(10):
+        sink.write(frame)
+    shutil.rmtree(tmp_path / "show")
+    with pytest.raises(SinkError, match=r"show\.m3u8 was not written to its end"):
+        sink.__exit__(None, None, None)
 
 
 def test_a_stream_that_nobody_takes_is_one_line() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ from typer.testing import CliRunner
 from rtstyle.cli.app import app
 from rtstyle.errors import UsageError
 from rtstyle.styles import StyleBank, StyleEntry, StyleMix
-from rtstyle.training.command import TrainRequest, build_recipe, check_target, learn
+from rtstyle.training.checkpoint import CHECKPOINT
+from rtstyle.training.command import TrainRequest, build_recipe, check_new, learn
 from rtstyle.training.curves import draw_curves
 from rtstyle.training.export import export_style
 from rtstyle.training.recipe import Recipe
+from rtstyle.training.remember import photo_folder, remember
 
 
 def test_a_rate_goes_to_what_it_is_for(tmp_path: Path) -> None:
@@ -152,7 +155,7 @@ def test_resuming_replaces_the_style_that_it_goes_on_with_and_no_other_file(tmp_
     bank = StyleBank.load()
     vector = bank.vectors["wave"]
     export_style(bank.network, vector, StyleEntry(name="wave"), out, tier="live", dedicated=False, about={})
-    check_target(out, "wave", resume=True)
+    check_new(out, tmp_path, "wave", resume=True)
     if found == "nothing of ours":
         out.write_text(found)
     before = out.read_bytes()
@@ -161,3 +164,37 @@ def test_resuming_replaces_the_style_that_it_goes_on_with_and_no_other_file(tmp_
     assert isinstance(done.exception, UsageError)
     assert f"{out} exists" in str(done.exception)
     assert out.read_bytes() == before
+
+
+def test_a_run_is_not_begun_anew_over_another(tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / CHECKPOINT).write_bytes(b"hours")
+    check_new(tmp_path / "x.safetensors", tmp_path / "runs", "x", resume=True)
+    done = CliRunner().invoke(app, ["train", str(tmp_path), "--name", "x", "--run", str(tmp_path / "runs")])
+    assert isinstance(done.exception, UsageError)
+    assert "--resume goes on with it" in str(done.exception)
+    assert (tmp_path / "runs" / CHECKPOINT).read_bytes() == b"hours"
+
+
+@pytest.mark.parametrize("option", ["--content", "--out"])
+def test_names_that_are_too_long_are_refused(tmp_path: Path, option: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    painting = write_picture(tmp_path / "photos" / "wave.png")
+    given = {"--content": str(painting.parent), "--out": str(tmp_path / "x.safetensors"), "--run": str(tmp_path / "run")}
+    given[option] = f"{tmp_path}/{300 * 'x'}/x.safetensors"
+    words = [word for pair in given.items() for word in pair]
+    done = CliRunner().invoke(app, ["train", str(painting), *words, "--device", "cpu"])
+    assert isinstance(done.exception, UsageError), done.exception
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="accounts have a home there")
+def test_an_account_without_a_home_has_no_folder_to_remember(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def nobody(_: int) -> None:
+        raise KeyError
+
+    for name in ("HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    remember(tmp_path)
+    with pytest.raises(UsageError, match="--content DIR"):
+        photo_folder(None)

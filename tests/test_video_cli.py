@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from clips import read_film, small_stylizer, write_clip
+from PIL import Image
 from typer.testing import CliRunner, Result
 
 from rtstyle.cli.app import app
@@ -80,6 +81,9 @@ def test_many_films_end_with_a_table(tmp_path: Path) -> None:
         (["--start", "1e400"], "1e400"),
         (["--start", "999999999:00:00"], "later than any film"),
         (["--bitrate", "1e400"], "is not a number"),
+        (["--bitrate", "99999999999999999999M"], "is outside 1000"),
+        (["--size", "99999999999x99999999999"], "is too large"),
+        (["--scale", "nan"], "scale nan is outside"),
         (["--size", "64²x64"], "WIDTHxHEIGHT"),
         (["--encoder-threads", "99999999999"], "encoder-threads"),
     ],
@@ -88,6 +92,56 @@ def test_numbers_that_nothing_holds_are_refused(tmp_path: Path, options: list[st
     done = rtstyle(write_clip(tmp_path / "in.mp4", 3), tmp_path / "out.mp4", *options)
     assert done.exit_code == 2 or isinstance(done.exception, UsageError)
     assert words in f"{done.output} {done.exception}"
+
+
+@pytest.mark.parametrize("options", [["--scale", "nan"], ["--size", "9x9"], ["--size", "64x64", "--scale", "2"]])
+def test_a_size_that_is_wrong_for_every_film_is_refused_before_the_weights_are_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str]
+) -> None:
+    def loaded(*_: object, **__: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("rtstyle.cli.video.open_stylizer", loaded)
+    done = rtstyle(write_clip(tmp_path / "in.mp4", 3), tmp_path / "out.mp4", *options)
+    assert isinstance(done.exception, UsageError)
+
+
+@pytest.mark.parametrize("output", ["{long}/", "{long}/%05d.png", "{long}.mp4", "{long}.m3u8", "{long}/x.m3u8"])
+@pytest.mark.parametrize("preview", [[], ["--preview", "2"]])
+def test_names_that_are_too_long_are_refused(tmp_path: Path, output: str, preview: list[str]) -> None:
+    source = write_clip(tmp_path / "in.mp4", 3)
+    done = rtstyle(source, f"{tmp_path}/{output.format(long=300 * 'x')}", *preview)
+    assert isinstance(done.exception, UsageError), done.output
+    assert [it.name for it in tmp_path.iterdir()] == ["in.mp4"]
+
+
+def test_films_that_are_stopped_before_the_first_end_with_code_130(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    write_clip(folder / "a.mp4", 3)
+
+    def stopped(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        raise RTStyleError
+
+    monkeypatch.setattr("rtstyle.video.many.probe", stopped)
+    done = rtstyle(folder, tmp_path / "out")
+    assert done.exit_code == 130, done.exception
+
+
+@pytest.mark.parametrize(("first", "second"), [("a/film.mp4", "b/film.mp4"), ("a/film.mp4", "stills/film_01.png")])
+def test_stills_that_would_replace_each_other_or_an_input_are_refused(tmp_path: Path, first: str, second: str) -> None:
+    sources = [tmp_path / first, tmp_path / second]
+    for source in sources:
+        source.parent.mkdir()
+        write_clip(source, 3) if source.suffix == ".mp4" else Image.new("RGB", (64, 48)).save(source)
+    before = [source.read_bytes() for source in sources]
+    (tmp_path / "stills").mkdir(exist_ok=True)
+    there = sorted((tmp_path / "stills").iterdir())
+    done = rtstyle(*sources, tmp_path / "stills", "--preview", "1", "--overwrite")
+    assert isinstance(done.exception, UsageError), done.output
+    assert sorted((tmp_path / "stills").iterdir()) == there
+    assert [source.read_bytes() for source in sources] == before
 
 
 def test_a_preview_and_a_comparison(tmp_path: Path) -> None:

@@ -92,6 +92,16 @@ def test_what_is_there_is_replaced_only_when_asked(tmp_path: Path, untouched: St
     assert paint_film(str(source), output, untouched, FilmOptions(overwrite=True)).frames == 3
 
 
+def test_pictures_of_a_longer_film_before_are_named(tmp_path: Path, untouched: Stylizer) -> None:
+    long, short = write_clip(tmp_path / "long.mp4", 5), write_clip(tmp_path / "short.mp4", 3)
+    paint_film(str(long), f"{tmp_path}/f_%02d.png", untouched)
+    report = paint_film(str(short), f"{tmp_path}/f_%02d.png", untouched, FilmOptions(overwrite=True))
+    assert report.frames == 3
+    assert any("f_04.png to f_05.png are of an earlier, longer film" in notice for notice in report.notices)
+    report = paint_film(str(long), f"{tmp_path}/f_%02d.png", untouched, FilmOptions(overwrite=True))
+    assert not any("earlier" in notice for notice in report.notices)
+
+
 def test_names_that_only_look_alike_are_no_output(tmp_path: Path, untouched: Stylizer) -> None:
     for number in (1, 2):
         Image.fromarray(numbered(number)).save(tmp_path / f"f_{number:03d}.png")

@@ -74,14 +74,15 @@ def train(
     """Learn a new style from PAINTING and a folder of photos; the result is one small file for --style."""
     keep_freed_memory()
     from rtstyle.styles import check_style_path
-    from rtstyle.training.command import TrainRequest, check_target, learn
+    from rtstyle.training.command import TrainRequest, check_new, learn
 
     name = name or painting.stem.replace(",", "")
     full = full or net is not None
     target = out or Path(f"{name}.safetensors")
+    run_folder = run or Path("runs") / name
     check_style_path(name, target)
     if not overwrite:
-        check_target(target, name, resume=resume)
+        check_new(target, run_folder, name, resume=resume)
     changes = {
         "steps": steps,
         "batch_size": batch_size,
@@ -111,7 +112,7 @@ def train(
         epochs=epochs,
         changes={key: value for key, value in changes.items() if value is not None},
         teacher=teacher,
-        run_folder=run or Path("runs") / name,
+        run_folder=run_folder,
         resume=resume,
         sheet_every=sheet_every,
         device=device,

@@ -74,11 +74,11 @@ def video(
     could not be, 2 the request was wrong, 130 interrupted (what was painted is in OUT.partial.EXT).
     """
     keep_freed_memory()
-    from rtstyle.config import parse_time
+    from rtstyle.config import MAX_PIXELS, parse_time
     from rtstyle.sinks.encoders import VideoOptions, parse_bitrate
-    from rtstyle.sources.opening import MAX_PIXELS
     from rtstyle.sources.reading import ReadOptions
     from rtstyle.video.film import FilmOptions, check_paths
+    from rtstyle.video.preview import check_preview
 
     if len(paths) < 2:
         raise UsageError("give at least one film and then the file or folder to write to")
@@ -110,6 +110,8 @@ def video(
         resume=resume,
     )
     check_paths(paths[:-1], paths[-1], options, preview=preview is not None)
+    if preview is not None:
+        check_preview(paths[:-1], Path(paths[-1]), preview, overwrite=overwrite)
     stylizer = open_stylizer(
         style,
         strength=strength,
@@ -173,7 +175,7 @@ def _many(sources: list[str], folder: Path, stylizer: Stylizer, options: FilmOpt
 
     with Bar() as bar:
         outcomes = list(paint_films(find_films(sources), folder, stylizer, options, stop=stop, bar=bar))
-    width = max(len(Path(it.source).name) for it in outcomes)
+    width = max((len(Path(it.source).name) for it in outcomes), default=0)
     for it in outcomes:
         typer.echo(f"{Path(it.source).name:<{width}}  {it.state:<13}  {it.detail}")
     if stop.is_set():

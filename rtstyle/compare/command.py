@@ -150,12 +150,14 @@ def _check(request: CompareRequest) -> None:
     stems = [path.stem for path in request.photos]
     if len(set(stems)) < len(stems):
         raise UsageError("two photos have the same name; rename one of them")
-    if not request.out.parent.is_dir():
+    if not os.path.isdir(request.out.parent):
         raise UsageError(f"the folder {request.out.parent} does not exist")
     if os.path.exists(request.out) and not os.path.isdir(request.out):
         raise UsageError(f"{request.out} is a file; the report needs a folder")
-    if os.path.exists(request.out / REPORT) and not request.overwrite:
-        raise UsageError(f"{request.out / REPORT} exists; use --overwrite to replace it")
+    written = [request.out / REPORT, *(_pictures(request.out, size, style) for size in request.sizes for style in request.styles)]
+    for path in written:
+        if os.path.exists(path) and not request.overwrite:
+            raise UsageError(f"{path} exists; use --overwrite to replace it")
 
 
 def _open(request: CompareRequest, style: str) -> list[FeedForward]:
@@ -189,9 +191,13 @@ def _settings(request: CompareRequest) -> dict[str, object]:
     return settings
 
 
+def _pictures(out: Path, size: int, style: str) -> Path:
+    return out / f"{size}_{style}"
+
+
 def _write_pictures(found: Comparison, out: Path) -> None:
     """``SIZE_STYLE/PHOTO_METHOD.png``, the curves and a grid of the first photos beside them."""
-    folder = out / f"{found.size}_{found.style}"
+    folder = _pictures(out, found.size, found.style)
     make_folder(folder)
     for method, results in found.results.items():
         for photo, result in results.items():

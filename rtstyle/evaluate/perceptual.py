@@ -27,6 +27,7 @@ from rtstyle.errors import UsageError
 from rtstyle.perceptual.losses import content_loss, gram_matrices, style_loss
 from rtstyle.pixels import Pixels, resize, scaled_size
 from rtstyle.sources.images import SUFFIXES
+from rtstyle.system.folders import entries
 from rtstyle.training.data import as_batch, held_out, list_pictures, load_painting, load_picture
 
 CONTENT_LAYERS = ("relu4_1",)
@@ -68,7 +69,7 @@ def find_painting(folder: Path, style: str) -> Path:
     """The picture in ``folder`` called ``style`` (any suffix); raises :class:`UsageError` where there is none."""
     if not os.path.isdir(folder):
         raise UsageError(f"no folder of paintings at {folder}")
-    for path in sorted(folder.iterdir()):
+    for path in entries(folder):
         if path.stem == style and path.suffix.lower() in SUFFIXES:
             return path
     raise UsageError(f"no painting for style '{style}' in {folder}; it should be called {style}.jpg (or .png, .webp)")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import mimetypes
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -100,6 +101,8 @@ def check_report_path(path: Path | None, *, overwrite: bool = False) -> None:
         return
     if os.path.isdir(path):
         raise UsageError(f"{path} is a folder; name a file for the figures")
+    if (mimetypes.guess_type(path)[0] or "").startswith(("image/", "video/")):
+        raise UsageError(f"{path} is named like a picture or a film, perhaps one of those measured; name a .json file")
     check_output(path, overwrite=overwrite)
 
 

@@ -76,11 +76,11 @@ def camera(text: str, *, size: Size | None = None, rate: Fraction | None = None,
 def _file(text: str, *, size: Size | None, rate: Fraction | None, loop: bool, stop: threading.Event | None) -> Source:
     text = text.removeprefix("file:")
     path = Path(text)
-    if not path.exists() and "%" not in text:
+    if not os.path.exists(path) and "%" not in text:
         raise UsageError(
             f"source '{text}' is no file; legal: a film, a picture, an address (rtsp://...), screen, lavfi:..., a camera's index"
         )
-    if path.suffix.lower() in SUFFIXES and path.is_file():
+    if path.suffix.lower() in SUFFIXES and os.path.isfile(path):
         picture, _ = read_still(path)
         return StillSource(picture, size=size, rate=rate or Fraction(30), name=path.name, stop=stop)
     check_input(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
@@ -49,7 +50,7 @@ class Outputs:
     """A device's name, or ``auto``."""
 
     def __post_init__(self) -> None:
-        if not self.folder.is_dir():
+        if not os.path.isdir(self.folder):
             raise UsageError(f"the folder {self.folder} for stills and recordings does not exist; make it first")
         if self.stream is not None:
             check_playlist(self.stream, overwrite=self.overwrite)
@@ -176,7 +177,7 @@ class Session:
 
 @contextmanager
 def _ending_after(seconds: float, stop: threading.Event) -> Generator[None]:
-    timer = threading.Timer(seconds, stop.set)
+    timer = threading.Timer(min(seconds, threading.TIMEOUT_MAX), stop.set)
     timer.daemon = True
     timer.start()
     try:

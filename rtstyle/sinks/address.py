@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -12,9 +13,11 @@ from av.error import FFmpegError
 
 from rtstyle.errors import SinkError, UsageError
 from rtstyle.sinks import sender
+from rtstyle.sinks.staging import check_output
 from rtstyle.sources.carrier import CarrierWriter
 from rtstyle.sources.opening import check_protocol, is_url, reason, scheme
 from rtstyle.sources.srt import is_native, open_writer
+from rtstyle.system.folders import entries
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
@@ -42,14 +45,17 @@ def is_broadcast(output: str) -> bool:
 def playlist_files(output: str) -> list[Path]:
     """The playlist and the segments that are there under the names that a playlist takes; none for an address."""
     path = Path(output)
-    if is_url(output) or not path.parent.is_dir():
+    if is_url(output) or not os.path.isdir(path.parent):
         return []
     name = re.compile(rf"{re.escape(path.stem)}({re.escape(path.suffix)}|\d+\.ts)")
-    return sorted(it for it in path.parent.iterdir() if name.fullmatch(it.name))
+    return [it for it in entries(path.parent) if name.fullmatch(it.name)]
 
 
 def check_playlist(output: str, *, overwrite: bool) -> None:
-    """Refuse, before any work, a playlist that would replace one that is there; raises :class:`UsageError`."""
+    """Refuse, before any work, a playlist that cannot be written or would replace one; raises :class:`UsageError`."""
+    if is_url(output):
+        return
+    check_output(Path(output), overwrite=True)
     if not overwrite and (there := playlist_files(output)):
         raise UsageError(f"{there[0]} exists already; --overwrite replaces the playlist")
 
@@ -63,13 +69,32 @@ def formats_of(output: str) -> tuple[str, str]:
     if not is_broadcast(output):
         raise UsageError(f"cannot send to '{output}'; {legal}")
     if not is_url(output):
-        if not Path(output).parent.is_dir():
+        if not os.path.isdir(Path(output).parent):
             raise UsageError(f"the folder {Path(output).parent} of the playlist does not exist; make it first")
         return "hls", "m3u8"
     if scheme(output) not in FORMATS:
-        raise UsageError(f"cannot send to {scheme(output)}://; {legal}")
+        raise UsageError(f"cannot send to {scheme(output)}://; {legal}; a file of that name is ./{output}")
     check_protocol(scheme(output))
     return FORMATS[scheme(output)]
+
+
+class Playlist:
+    """A playlist that is being written: libav passes over what goes wrong with it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._before = self._state()
+
+    def check_end(self) -> None:
+        """Raise :class:`SinkError` where it does not tell of the whole film."""
+        if (state := self._state()) is None or state == self._before or not state[1].rstrip().endswith("#EXT-X-ENDLIST"):
+            raise SinkError(f"{self._path} was not written to its end: is the disk full, or the folder gone?")
+
+    def _state(self) -> tuple[int, str] | None:
+        try:
+            return self._path.stat().st_mtime_ns, self._path.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return None
 
 
 class Connection:
@@ -78,6 +103,7 @@ class Connection:
     def __init__(self, output: str, *, live: bool, timeout: float) -> None:
         self._carrier: CarrierWriter | None = None
         muxer, _ = formats_of(output)
+        self._playlist = Playlist(Path(output)) if muxer == "hls" else None
         options = _muxer_options(muxer, live=live)
         try:
             self._carrier = _carrier(output, timeout)
@@ -95,6 +121,8 @@ class Connection:
             self.container.close()
             if self._carrier is not None:
                 self._carrier.finish()
+            if self._playlist is not None:
+                self._playlist.check_end()
         finally:
             self.cut()
 

@@ -40,6 +40,8 @@ class Codec:
 
 
 _X264_PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
+MOST_BITS = 10**9
+"""Per second; some encoders count them in 32 bits."""
 _NUMBERS = tuple(str(number) for number in range(14))
 
 CODECS: dict[str, Codec] = {
@@ -252,8 +254,8 @@ def _codec_options(name: str, codec: Codec, options: VideoOptions) -> dict[str, 
     chosen = dict(codec.options)
     if options.crf is not None and options.bitrate is not None:
         raise UsageError("give --crf or --bitrate, not both")
-    if options.bitrate is not None and options.bitrate < 1000:
-        raise UsageError(f"bitrate {options.bitrate} is below 1000 bits per second; write for example 4M")
+    if options.bitrate is not None and not 1000 <= options.bitrate <= MOST_BITS:
+        raise UsageError(f"bitrate {options.bitrate} is outside 1000..{MOST_BITS} bits per second; write for example 4M")
     if options.crf is not None and codec.crf is None:
         instead = f"its quality is its --preset: {', '.join(codec.presets)}" if codec.presets else "it has one quality"
         raise UsageError(f"{name} has no --crf; {instead}")

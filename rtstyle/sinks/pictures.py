@@ -13,6 +13,7 @@ from rtstyle.frame import Frame, StreamInfo
 from rtstyle.sinks.encoders import CONTAINERS
 from rtstyle.sinks.images import FORMATS, write_still
 from rtstyle.sinks.staging import make_folder
+from rtstyle.system.folders import entries
 
 _NUMBER = re.compile(r"%0?(\d*)d")
 IN_A_FOLDER = "frame_%05d.png"
@@ -43,7 +44,7 @@ def numbered_files(pattern: Path) -> list[Path]:
     """The files that bear a name of ``pattern`` already, in order of name."""
     before, _, after = _NUMBER.split(pattern.name, maxsplit=1)
     name = re.compile(rf"{re.escape(before)}(\d+){re.escape(after)}")
-    there = sorted(pattern.parent.iterdir()) if pattern.parent.is_dir() else []
+    there = entries(pattern.parent) if os.path.isdir(pattern.parent) else []
     return [it for it in there if (found := name.fullmatch(it.name)) and path_of(pattern, int(found[1])).name == it.name]
 
 
@@ -60,18 +61,20 @@ class PictureSink:
         self.pattern = pattern_of(output)
         if self.pattern.suffix.lower() not in FORMATS:
             raise UsageError(f"cannot write pictures as '{self.pattern.suffix}'; legal: {', '.join(FORMATS)}")
-        if not self.pattern.parent.parent.is_dir():
+        if not os.path.isdir(self.pattern.parent.parent):
             raise UsageError(f"the folder {self.pattern.parent.parent} does not exist; make it first")
         if not overwrite and (there := numbered_files(self.pattern)):
             raise UsageError(f"{there[0]} exists already; --overwrite replaces the pictures")
         self.frames = 0
+        self._replaces = overwrite
         self.notices: list[str] = ["pictures carry no sound and no times"]
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        return None
+        if kind is None and self._replaces and (left := numbered_files(self.pattern)[self.frames :]):
+            self.notices.append(f"{left[0]} to {left[-1].name} are of an earlier, longer film")
 
     def open(self, info: StreamInfo) -> None:
         make_folder(self.pattern.parent)

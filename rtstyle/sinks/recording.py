@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -39,7 +40,7 @@ def dated_name(folder: Path, suffix: str) -> Path:
     stem = f"rtstyle-{datetime.now():%Y%m%d-%H%M%S}"
     path = folder / f"{stem}{suffix}"
     count = 2
-    while path.exists():
+    while os.path.exists(path):
         path = folder / f"{stem}-{count}{suffix}"
         count += 1
     return path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 from pathlib import Path
@@ -26,8 +27,9 @@ def check_output(path: Path, *, overwrite: bool) -> None:
     except FileNotFoundError:
         pass
     except OSError as error:
-        raise UsageError(f"no file can be named {path.name}: {error.strerror}; choose a shorter name") from error
-    if path.exists() and not overwrite:
+        advice = "; choose a shorter name" if error.errno == errno.ENAMETOOLONG else ""
+        raise UsageError(f"{path} cannot be written: {error.strerror}{advice}") from error
+    if os.path.exists(path) and not overwrite:
         raise UsageError(f"{path} exists already; --overwrite replaces it")
     if not os.access(path.parent, os.W_OK):
         raise UsageError(f"the folder {path.parent} of the output may not be written to")

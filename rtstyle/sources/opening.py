@@ -11,6 +11,7 @@ import av
 from av.error import FFmpegError
 from av.stream import Disposition
 
+from rtstyle.config import MAX_PIXELS
 from rtstyle.errors import SourceError, UsageError
 from rtstyle.sources.carrier import CarrierReader
 from rtstyle.sources.editlists import WHOLE, hides_an_end, is_by_mistake
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from av.stream import Stream
     from av.video.stream import VideoStream
 
-MAX_PIXELS = 16384 * 16384
-"""Pictures with more pixels are refused: a file of a few bytes may claim to be 60,000 x 60,000."""
 TIMEOUT = 15.0
 """Seconds without a byte from the network until it counts as lost."""
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
+from rtstyle.config import MAX_PIXELS
 from rtstyle.errors import UsageError
-from rtstyle.sources.opening import MAX_PIXELS, TIMEOUT
+from rtstyle.sources.opening import TIMEOUT
 
 
 @dataclass(frozen=True, kw_only=True)

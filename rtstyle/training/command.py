@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from rtstyle.devices import resolve_device
 from rtstyle.errors import UsageError, WeightsError
 from rtstyle.nets import network_config
 from rtstyle.styles import load_style_file
+from rtstyle.training.checkpoint import CHECKPOINT
 from rtstyle.training.curves import draw_curves
 from rtstyle.training.data import list_pictures, training_photos
 from rtstyle.training.fit import FIT_RECIPE, FitResult, fit_style, full_recipe
@@ -87,9 +89,16 @@ def learn(request: TrainRequest, *, on_sheet: Callable[[Path], None]) -> FitResu
     return result
 
 
-def check_target(path: Path, name: str, *, resume: bool) -> None:
-    """Raise :class:`UsageError` where a file would be replaced that is not the style ``name`` which ``resume`` goes on with."""
-    if path.exists() and not (resume and _is_style(path, name)):
+def check_new(path: Path, run_folder: Path, name: str, *, resume: bool) -> None:
+    """Raise :class:`UsageError` where a style file or a run would be replaced; ``resume`` goes on with both.
+
+    A file that is not the style ``name`` stays even then.
+    """
+    if os.path.exists(run_folder / CHECKPOINT) and not resume:
+        raise UsageError(
+            f"{run_folder} holds a run; --resume goes on with it, --overwrite begins anew, and --run names another folder"
+        )
+    if os.path.exists(path) and not (resume and _is_style(path, name)):
         raise UsageError(f"{path} exists; use --overwrite to replace it, or another --name or --out")
 
 

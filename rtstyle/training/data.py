@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from torch import Tensor
 from rtstyle.errors import SourceError, TrainingError, UsageError
 from rtstyle.pixels import Pixels, resize, scaled_size, to_float
 from rtstyle.sources.images import SUFFIXES, read_still
+from rtstyle.system.folders import entries
 
 logger = logging.getLogger(__name__)
 
@@ -24,8 +26,9 @@ CACHE_BYTES = 2 << 30
 
 def list_pictures(folder: Path) -> list[Path]:
     """All pictures below ``folder``, sorted by path; files of other kinds (annotations) are passed over."""
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise UsageError(f"no folder of photos at {folder}")
+    entries(folder)  # rglob passes over a folder that may not be read
     found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
     if not found:
         raise UsageError(f"no pictures ({', '.join(sorted(SUFFIXES))}) in {folder} or its subfolders")

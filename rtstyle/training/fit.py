@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -93,7 +94,7 @@ def fit_style(
     """
     if out.suffix != ".safetensors":
         raise UsageError(f"a style file ends in .safetensors, not '{out.name}'")
-    if not out.parent.is_dir():
+    if not os.path.isdir(out.parent):
         raise UsageError(f"the folder {out.parent} does not exist")
     recipe = recipe or (full_recipe(tier, weights) if full else FIT_RECIPE)
     recipe = replace(recipe, tier=tier, styles=(StyleSource(name=name, image=str(painting)),))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from pathlib import Path
 
 from rtstyle.errors import UsageError
@@ -26,7 +27,7 @@ def photo_folder(given: Path | None) -> Path:
             "give a folder of photos with --content DIR: any few hundred of your own will do, or COCO's val2017 "
             "(5,000 photos, 1 GB, cocodataset.org); the folder is remembered for the next style"
         ) from None
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise UsageError(f"the folder of photos used last, {folder}, is gone; give another with --content DIR")
     return folder
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-from rtstyle.config import RunConfig, target_size
+from rtstyle.config import RunConfig, fixed_size, target_size
 from rtstyle.errors import RTStyleError, SourceError, UsageError
 from rtstyle.frame import StreamInfo
 from rtstyle.pipeline import run
@@ -107,6 +107,7 @@ def open_sink(source: str, output: str, options: FilmOptions) -> FilmSink:
 
 def check_paths(sources: Sequence[str], output: str, options: FilmOptions, *, preview: bool = False) -> None:
     """Refuse what cannot be before weights are loaded; raises :class:`UsageError`."""
+    fixed_size(options.size, options.scale)
     single = len(sources) == 1 and not os.path.isdir(sources[0])
     if single:
         check_input(sources[0])

@@ -14,8 +14,10 @@ from rtstyle.errors import RTStyleError, SinkError, UsageError
 from rtstyle.sinks.encoders import CONTAINERS, VideoOptions, plan
 from rtstyle.sinks.staging import make_folder
 from rtstyle.sources.opening import is_url
+from rtstyle.sources.reading import ReadOptions
 from rtstyle.sources.video import probe
 from rtstyle.stylizer import Stylizer
+from rtstyle.system.folders import entries
 from rtstyle.video.film import FilmOptions, paint_film
 from rtstyle.video.originals import refuse_originals
 from rtstyle.video.progress import Bar
@@ -60,7 +62,7 @@ def find_films(sources: Sequence[str]) -> list[str]:
         if is_url(source) or os.path.isfile(source):
             films.append(source)
         elif os.path.isdir(source):
-            films += [str(it) for it in sorted(path.iterdir()) if it.suffix.lower() in SUFFIXES and it.is_file() and _visible(it)]
+            films += [str(it) for it in entries(path) if it.suffix.lower() in SUFFIXES and it.is_file() and _visible(it)]
         else:
             raise UsageError(f"there is no file {path}")
     if not films:
@@ -92,7 +94,8 @@ def paint_films(
     for film, output in zip(films, outputs, strict=True):
         refuse_originals(film, str(output))
     make_folder(folder)
-    lengths = {film: _length(film) for film, output in zip(films, outputs, strict=True) if _is_due(output, options)}
+    due = [film for film, output in zip(films, outputs, strict=True) if _is_due(output, options)]
+    lengths = {film: 0 if stop.is_set() else _length(film, options.read) for film in due}
     bar.expect(sum(lengths.values()))
     for film, output in zip(films, outputs, strict=True):
         if stop.is_set():
@@ -134,7 +137,7 @@ class _Linked(threading.Event):
 
 
 def _is_due(output: Path, options: FilmOptions) -> bool:
-    return options.overwrite or not output.exists()
+    return options.overwrite or not os.path.exists(output)
 
 
 def _suffix(film: str, write: VideoOptions) -> str:
@@ -151,9 +154,9 @@ def _suffix(film: str, write: VideoOptions) -> str:
     raise SinkError(f"no container for {film}")
 
 
-def _length(film: str) -> int:
+def _length(film: str, options: ReadOptions) -> int:
     try:
-        return probe(film).frames or 0
+        return probe(film, options).frames or 0
     except RTStyleError:
         return 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -19,6 +20,21 @@ from rtstyle.sources.video import VideoSource
 from rtstyle.stylizer import Stylizer
 from rtstyle.video.compare import SideBySide
 from rtstyle.video.film import FilmOptions
+from rtstyle.video.originals import refuse_originals
+
+
+def check_preview(sources: Sequence[str], folder: Path, count: int, *, overwrite: bool) -> None:
+    """Refuse, before any work, stills that cannot be or would replace what they should not; raises :class:`UsageError`."""
+    if (folder.suffix and not os.path.isdir(folder)) or os.path.isfile(folder) or not os.path.isdir(folder.parent):
+        raise UsageError(f"the stills of --preview go into a folder, and {folder} cannot be one")
+    stills = [still for source in sources for still in _stills(source, folder, count)]
+    for still in stills:
+        if stills.count(still) > 1:
+            raise UsageError(f"two films would both be shown in {still}; give them different names or folders")
+        if os.path.exists(still) and not overwrite:
+            raise UsageError(f"{still} exists already; --overwrite replaces it")
+        for source in sources:
+            refuse_originals(source, str(still))
 
 
 def paint_preview(
@@ -37,24 +53,24 @@ def paint_preview(
     Raises :class:`UsageError` where ``folder`` is a file or cannot be made, :class:`SourceError` for an unreadable film.
     """
     options = options or FilmOptions()
-    if (folder.suffix and not os.path.isdir(folder)) or os.path.isfile(folder) or not os.path.isdir(folder.parent):
-        raise UsageError(f"the stills of --preview go into a folder, and {folder} cannot be one")
+    check_preview([source], folder, count, overwrite=options.overwrite)
     with VideoSource(source, options.read) as film:
         info = film.info
     target_size(info.size, wanted=options.size, scale=options.scale)  # refused now, not after the folder was made
     seconds = Fraction(info.frames or 1) / (info.rate or 25)
-    paths = [folder / f"{Path(source).stem}_{number + 1:02d}.png" for number in range(count)]
-    if not options.overwrite and (there := [path for path in paths if path.exists()]):
-        raise UsageError(f"{there[0]} exists already; --overwrite replaces it")
     make_folder(folder)
     written: list[Path] = []
-    for number, path in enumerate(paths):
+    for number, path in enumerate(_stills(source, folder, count)):
         if stop is not None and stop.is_set():
             break
         moment = info.start + seconds * (2 * number + 1) / (2 * count)
         write_still(_painted(_frame_at(source, moment, options), stylizer, options), path)
         written.append(path)
     return written
+
+
+def _stills(source: str, folder: Path, count: int) -> list[Path]:
+    return [folder / f"{Path(source).stem}_{number + 1:02d}.png" for number in range(count)]
 
 
 def _frame_at(source: str, moment: Fraction, options: FilmOptions) -> Frame:

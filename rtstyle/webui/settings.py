@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -64,7 +65,7 @@ class PageConfig:
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
             raise UsageError(f"port {self.port} is outside 0..65535")
-        if self.photos is not None and not self.photos.is_dir():
+        if self.photos is not None and not os.path.isdir(self.photos):
             raise UsageError(f"no folder of photos at {self.photos}")
 
     @property
