@@ -115,6 +115,14 @@ def test_names_that_are_too_long_are_refused(tmp_path: Path, output: str, previe
     assert [it.name for it in tmp_path.iterdir()] == ["in.mp4"]
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+def test_a_pipe_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    done = rtstyle(tmp_path / "pipe", tmp_path / "out.mp4")
+    assert isinstance(done.exception, UsageError)
+    assert "webcam --source" in str(done.exception)
+
+
 def test_films_that_are_stopped_before_the_first_end_with_code_130(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "in"
     folder.mkdir()

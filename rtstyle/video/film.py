@@ -105,12 +105,25 @@ def open_sink(source: str, output: str, options: FilmOptions) -> FilmSink:
     return VideoSink(Path(output), options.write, overwrite=options.overwrite)
 
 
+def check_film(source: str) -> None:
+    """Refuse, before any work, what is no film that can be read from the beginning again; raises :class:`UsageError`.
+
+    Its times, edit lists and sound are read apart from its pictures.
+    """
+    check_input(source)
+    if not is_url(source) and Path(source).is_fifo():
+        raise UsageError(
+            f"{source} is a pipe, and a film is read more than once: save it to a file, or paint it as it comes with "
+            "rtstyle webcam --source"
+        )
+
+
 def check_paths(sources: Sequence[str], output: str, options: FilmOptions, *, preview: bool = False) -> None:
     """Refuse what cannot be before weights are loaded; raises :class:`UsageError`."""
     fixed_size(options.size, options.scale)
     single = len(sources) == 1 and not os.path.isdir(sources[0])
     if single:
-        check_input(sources[0])
+        check_film(sources[0])
         if not preview:
             open_sink(sources[0], output, options)
 
@@ -145,7 +158,7 @@ class _Film:
     """How many frames are read; None for all."""
 
     def paint(self) -> FilmReport:
-        check_input(self.source)
+        check_film(self.source)
         sink = open_sink(self.source, self.output, self.options)
         if self.options.resume and isinstance(sink, VideoSink):
             self._take_ticket(sink)
