@@ -35,6 +35,7 @@ def test_an_interrupt_while_the_program_starts_is_no_traceback() -> None:
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
 def test_every_ending_signal_lets_a_command_clean_up(name: str) -> None:
     done = run_main(
+        f"signal.signal(signal.{name}, signal.SIG_DFL)  # nohup, under which tests may run, has a hangup ignored\n"
         "def app():\n"
         "    try:\n"
         f"        os.kill(os.getpid(), signal.{name})\n"
