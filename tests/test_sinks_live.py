@@ -148,6 +148,12 @@ def test_a_playlist_that_is_lost_before_its_end_is_said(tmp_path: Path) -> None:
         sink.__exit__(None, None, None)
 
 
+def test_a_playlist_without_a_frame_is_none(tmp_path: Path) -> None:
+    with BroadcastSink(f"{tmp_path}/show.m3u8") as sink:
+        sink.open(INFO)
+    assert not list(tmp_path.glob("*.ts"))
+
+
 def test_a_stream_that_nobody_takes_is_one_line() -> None:
     with (
         pytest.raises(SinkError, match=r"cannot send to tcp://127.0.0.1:9: nobody answers"),

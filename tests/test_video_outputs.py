@@ -92,13 +92,14 @@ def test_what_is_there_is_replaced_only_when_asked(tmp_path: Path, untouched: St
     assert paint_film(str(source), output, untouched, FilmOptions(overwrite=True)).frames == 3
 
 
-def test_pictures_of_a_longer_film_before_are_named(tmp_path: Path, untouched: Stylizer) -> None:
-    long, short = write_clip(tmp_path / "long.mp4", 5), write_clip(tmp_path / "short.mp4", 3)
-    paint_film(str(long), f"{tmp_path}/f_%02d.png", untouched)
-    report = paint_film(str(short), f"{tmp_path}/f_%02d.png", untouched, FilmOptions(overwrite=True))
-    assert report.frames == 3
-    assert any("f_04.png to f_05.png are of an earlier, longer film" in notice for notice in report.notices)
-    report = paint_film(str(long), f"{tmp_path}/f_%02d.png", untouched, FilmOptions(overwrite=True))
+@pytest.mark.parametrize("name", ["f_%02d.png", "f_%d.png"])
+def test_pictures_of_a_longer_film_before_are_counted(tmp_path: Path, untouched: Stylizer, name: str) -> None:
+    long, short = write_clip(tmp_path / "long.mp4", 12), write_clip(tmp_path / "short.mp4", 9)
+    paint_film(str(long), f"{tmp_path}/{name}", untouched)
+    report = paint_film(str(short), f"{tmp_path}/{name}", untouched, FilmOptions(overwrite=True))
+    assert report.frames == 9
+    assert any(f"3 pictures are of an earlier film, {tmp_path}/f_10.png among them" in notice for notice in report.notices)
+    report = paint_film(str(long), f"{tmp_path}/{name}", untouched, FilmOptions(overwrite=True))
     assert not any("earlier" in notice for notice in report.notices)
 
 

@@ -78,7 +78,7 @@ def formats_of(output: str) -> tuple[str, str]:
     return FORMATS[scheme(output)]
 
 
-class Playlist:
+class HlsPlaylist:
     """A playlist that is being written: libav passes over what goes wrong with it."""
 
     def __init__(self, path: Path) -> None:
@@ -103,7 +103,7 @@ class Connection:
     def __init__(self, output: str, *, live: bool, timeout: float) -> None:
         self._carrier: CarrierWriter | None = None
         muxer, _ = formats_of(output)
-        self._playlist = Playlist(Path(output)) if muxer == "hls" else None
+        self._playlist = HlsPlaylist(Path(output)) if muxer == "hls" else None
         options = _muxer_options(muxer, live=live)
         try:
             self._carrier = _carrier(output, timeout)
@@ -118,10 +118,11 @@ class Connection:
     def close(self) -> None:
         """Write the end and let it arrive; raises :class:`FFmpegError` or :class:`SinkError` where it cannot."""
         try:
+            begun = bool(self.container.streams)
             self.container.close()
             if self._carrier is not None:
                 self._carrier.finish()
-            if self._playlist is not None:
+            if self._playlist is not None and begun:
                 self._playlist.check_end()
         finally:
             self.cut()

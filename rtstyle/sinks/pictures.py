@@ -73,8 +73,10 @@ class PictureSink:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if kind is None and self._replaces and (left := numbered_files(self.pattern)[self.frames :]):
-            self.notices.append(f"{left[0]} to {left[-1].name} are of an earlier, longer film")
+        if kind is None and self._replaces:
+            written = {path_of(self.pattern, number + 1) for number in range(self.frames)}
+            if left := [path for path in numbered_files(self.pattern) if path not in written]:
+                self.notices.append(f"{len(left)} pictures are of an earlier film, {left[0]} among them")
 
     def open(self, info: StreamInfo) -> None:
         make_folder(self.pattern.parent)
